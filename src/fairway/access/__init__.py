@@ -1,0 +1,1 @@
+"""Identities, tokens, scopes, sealing keys: who may do what, decided in one place."""

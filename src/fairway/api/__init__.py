@@ -1,0 +1,1 @@
+"""Our REST API and event streams: one file per noun."""

@@ -1,0 +1,1 @@
+"""Blobs: a folder (or S3) behind one contract."""

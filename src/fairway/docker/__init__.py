@@ -1,0 +1,1 @@
+"""The Docker Engine: its daemon and its API."""

@@ -1,0 +1,1 @@
+"""Image build, the OCI registry, candidates, base images, retention."""

@@ -1,0 +1,1 @@
+"""Logs: appended chunks with an offset index, followed live, read by ranges, searched."""

@@ -1,0 +1,1 @@
+"""The nouns. One noun, one file: plain frozen structs, statuses, events and errors."""

@@ -1,0 +1,156 @@
+"""What happened: the types of events that chapters tell each other through the outbox.
+
+An event is written in the transaction of the change that it reports. `subject` orders: a handler
+takes events of one subject one after another. Payloads are for notifications, audit and streams;
+handlers that decide read the state again by the event's key.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import Struct, field
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """One thing that happened. `kind` is its stable name on the wire."""
+
+    kind: ClassVar[str] = ""
+
+    @property
+    def subject(self) -> str:
+        """Whose order it keeps."""
+        raise NotImplementedError
+
+
+class RefUpdated(Event, frozen=True, kw_only=True):
+    """A branch or tag was created (`before` is ""), moved, or deleted (`after` is "")."""
+
+    kind: ClassVar[str] = "ref-updated"
+    repository: int
+    slug: str
+    ref: str
+    before: str
+    after: str
+    actor: str
+    options: list[str] = field(default_factory=list)  # git push -o
+
+    @property
+    def subject(self) -> str:
+        return f"repository/{self.repository}"
+
+
+class CronDue(Event, frozen=True, kw_only=True):
+    """A cron job's minute came. `at` is the minute it was due, milliseconds UTC."""
+
+    kind: ClassVar[str] = "cron-due"
+    repository: int
+    slug: str
+    cron: str
+    branch: str
+    at: int
+
+    @property
+    def subject(self) -> str:
+        return f"repository/{self.repository}"
+
+
+class BuildCreated(Event, frozen=True, kw_only=True):
+    """A build exists; its stages may be pending."""
+
+    kind: ClassVar[str] = "build-created"
+    repository: int
+    slug: str
+    build: int
+    number: int
+    status: str
+
+    @property
+    def subject(self) -> str:
+        return f"build/{self.build}"
+
+
+class BuildChanged(Event, frozen=True, kw_only=True):
+    """A build, a stage or a step changed its status."""
+
+    kind: ClassVar[str] = "build-changed"
+    repository: int
+    slug: str
+    build: int
+    number: int
+    status: str
+    stage: str = ""
+    stage_status: str = ""
+    step: str = ""
+    step_status: str = ""
+    reason: str = ""
+
+    @property
+    def subject(self) -> str:
+        return f"build/{self.build}"
+
+
+class BuildFinished(Event, frozen=True, kw_only=True):
+    """A build has ended; nothing of it will run again."""
+
+    kind: ClassVar[str] = "build-finished"
+    repository: int
+    slug: str
+    build: int
+    number: int
+    status: str
+    event: str
+    ref: str
+    after: str
+
+    @property
+    def subject(self) -> str:
+        return f"build/{self.build}"
+
+
+class ImageBuilt(Event, frozen=True, kw_only=True):
+    """A step pushed an image."""
+
+    kind: ClassVar[str] = "image-built"
+    repository: int
+    slug: str
+    build: int
+    number: int
+    step: int
+    name: str
+    target: str
+    repository_name: str
+    digest: str
+    revision: str
+
+    @property
+    def subject(self) -> str:
+        return f"build/{self.build}"
+
+
+class CandidateMade(Event, frozen=True, kw_only=True):
+    """A digest's whole build passed: it may be promoted."""
+
+    kind: ClassVar[str] = "candidate-made"
+    repository: int
+    slug: str
+    build: int
+    number: int
+    repository_name: str
+    digest: str
+
+    @property
+    def subject(self) -> str:
+        return f"image/{self.repository_name}"
+
+
+ALL: tuple[type[Event], ...] = (
+    RefUpdated,
+    CronDue,
+    BuildCreated,
+    BuildChanged,
+    BuildFinished,
+    ImageBuilt,
+    CandidateMade,
+)
+BY_KIND: dict[str, type[Event]] = {event.kind: event for event in ALL}

@@ -1,0 +1,1 @@
+"""YAML -> config -> graph -> run: pipelines, their builds, runners and engines."""

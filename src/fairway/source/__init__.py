@@ -1,0 +1,1 @@
+"""Git hosting, polling and webhooks, cron: where changes come from."""

@@ -1,0 +1,140 @@
+"""One database, SQLite or PostgreSQL, and its transactions.
+
+A transaction is a plain function of a `Connection`. `write` runs it alone against all other
+writers of this process on SQLite (one connection, `BEGIN IMMEDIATE`), and with a retry of
+serialisation failures on PostgreSQL; so it must be safe to run again: no effects but SQL.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from fairway.kit.aio import blocking
+from fairway.model.errors import Unavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_TRIES: Final = 5
+_SERIALISATION: Final = frozenset({"40001", "40P01"})
+_SQLITE_PRAGMAS: Final = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=10000",
+    "PRAGMA cache_size=-8000",
+    "PRAGMA wal_autocheckpoint=1000",
+)
+
+
+class Database:
+    """Transactions on one database. Safe to share between tasks."""
+
+    def __init__(self, url: str, *, durable: bool = True) -> None:
+        """Open (not yet connect). `durable=False` skips fsync: for tests and simulations only."""
+        self.url = url
+        self.sqlite = url.startswith("sqlite")
+        self._durable = durable
+        self._lock = threading.RLock()
+        self.engine = self._engine()
+
+    def _engine(self) -> Engine:
+        if not self.sqlite:
+            return create_engine(self.url, poolclass=QueuePool, pool_size=8, pool_pre_ping=True)
+        engine = create_engine(
+            self.url,
+            poolclass=QueuePool if ":memory:" not in self.url else NullPool,
+            pool_size=8,
+            connect_args={"check_same_thread": False, "timeout": 10},
+        )
+        event.listen(engine, "connect", self._on_connect)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _on_connect(self, raw: sqlite3.Connection, _record: object) -> None:
+        raw.isolation_level = None  # we begin transactions ourselves
+        for pragma in _SQLITE_PRAGMAS:
+            raw.execute(pragma)
+        if not self._durable:
+            raw.execute("PRAGMA synchronous=OFF")
+
+    async def write(
+        self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `work` in a transaction and commit it.
+
+        Raises what `work` raises (nothing is written then) and `Unavailable` when the database
+        cannot be reached or is full; may be retried if `work` may.
+        """
+        return await blocking(self.write_now, work, *args, **kwargs)
+
+    async def read(
+        self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `work` in a transaction that writes nothing. Raises as `write` does."""
+        return await blocking(self.read_now, work, *args, **kwargs)
+
+    def write_now(
+        self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`write` for callers that may block."""
+        for left in range(_TRIES - 1, -1, -1):
+            try:
+                if self.sqlite:
+                    with self._lock, self.engine.connect() as plain:
+                        db = plain.execution_options(fairway_begin="BEGIN IMMEDIATE")
+                        with db.begin():
+                            return work(db, *args, **kwargs)
+                with self.engine.begin() as db:
+                    return work(db, *args, **kwargs)
+            except DBAPIError as error:
+                if not left or not _worth_another_try(error):
+                    raise _translated(error) from error
+        raise AssertionError("unreachable")
+
+    def read_now(
+        self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`read` for callers that may block."""
+        try:
+            with self.engine.begin() as db:
+                return work(db, *args, **kwargs)
+        except DBAPIError as error:
+            raise _translated(error) from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file."""
+    return f"sqlite:///{path}"
+
+
+def _begin(db: Connection) -> None:
+    db.exec_driver_sql(db.get_execution_options().get("fairway_begin", "BEGIN"))
+
+
+def _worth_another_try(error: DBAPIError) -> bool:
+    origin: Any = error.orig
+    return getattr(origin, "sqlstate", None) in _SERIALISATION
+
+
+def _translated(error: DBAPIError) -> Exception:
+    """Unavailable where trying again may help; the driver's own error where it is our defect."""
+    if error.connection_invalidated or isinstance(error, OperationalError):
+        return Unavailable(
+            f"the database does not answer: {error.orig}",
+            code="database-unavailable",
+            remedy="look at the disk's free space and at the database server; `fairway doctor`",
+        )
+    return error

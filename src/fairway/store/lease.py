@@ -1,0 +1,42 @@
+"""Leases: who does a piece of work that only one may do. A dead holder's lease runs out."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from fairway.kit import clock
+from fairway.store.schema import lease
+
+
+def acquire(db: Connection, name: str, holder: str, seconds: float) -> bool:
+    """Take or renew a lease. Returns whether `holder` has it now, for `seconds` from now on."""
+    now = clock.now()
+    until = now + int(seconds * 1000)
+    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
+    made = db.execute(
+        dialect.insert(lease)
+        .values(name=name, holder=holder, until=until)
+        .on_conflict_do_nothing(index_elements=["name"])
+    )
+    if made.rowcount == 1:
+        return True
+    changed = db.execute(
+        update(lease)
+        .where(lease.c.name == name)
+        .where(or_(lease.c.holder == holder, lease.c.until < now))
+        .values(holder=holder, until=until)
+    )
+    return bool(changed.rowcount == 1)
+
+
+def release(db: Connection, name: str, holder: str) -> None:
+    """Give a lease back; another's stays."""
+    db.execute(update(lease).where(lease.c.name == name, lease.c.holder == holder).values(until=0))
+
+
+def holder_of(db: Connection, name: str) -> str | None:
+    """Who holds it now."""
+    query = select(lease.c.holder).where(lease.c.name == name, lease.c.until >= clock.now())
+    found: str | None = db.execute(query).scalar()
+    return found

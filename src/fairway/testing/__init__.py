@@ -1,0 +1,1 @@
+"""Fakes, contract suites and the simulated world. The product never imports it."""
