@@ -1,0 +1,277 @@
+"""Reads everything once: defaults, then `fairway.toml`, then the environment, then flags.
+
+The only place that looks at the environment. The file lies in the data directory; a variable of
+the environment is `FAIRWAY_<SECTION>__<KEY>` (`FAIRWAY_HTTP__PORT=8480`). Unknown sections, keys
+and values are errors with their path.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct, field
+
+from fairway.model.errors import BadFile, InvalidInput
+
+DEFAULT_PORT: Final = 8480
+ROLES: Final = ("server", "controllers", "runner", "git")
+_GIB: Final = 1024**3
+_PREFIX: Final = "FAIRWAY_"
+# read elsewhere in this file, not as SECTION__KEY
+_PLAIN: Final = frozenset({"FAIRWAY_DATA", "FAIRWAY_CONFIG"})
+
+
+class Http(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where we listen, and what links, clone URLs and image names show."""
+
+    port: int = DEFAULT_PORT
+    listen: tuple[str, ...] = ()  # besides loopback and the address of our Docker bridge
+    tls_cert: str = ""
+    tls_key: str = ""
+    behind_proxy: bool = False
+    external_url: str = ""
+    bridge: bool = True  # listen on the address of our own Docker bridge too
+
+
+class Database(Struct, frozen=True, forbid_unknown_fields=True):
+    """`url` "" is SQLite in the data directory; else `postgresql+psycopg://...`."""
+
+    url: str = ""
+
+
+class Docker(Struct, frozen=True, forbid_unknown_fields=True):
+    """`host` "" finds an Engine that answers, else starts one of our own (as root)."""
+
+    host: str = ""
+    own: bool = True  # may start Debian's dockerd
+
+
+class Runner(Struct, frozen=True, forbid_unknown_fields=True):
+    """The runner of this process."""
+
+    name: str = ""
+    engine: str = "docker"  # docker | local
+    capacity: int = 4
+    labels: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    server: str = ""  # a runner on another machine: the system's URL
+    token: str = ""
+    keep_workspaces_hours: float = 24.0
+
+
+class Pipeline(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the operator decides for all pipelines."""
+
+    images: dict[str, str] = field(default_factory=dict)  # image name rewriting: glob -> name
+    builtin_plugins: bool = True
+    plugins: dict[str, str] = field(default_factory=dict)  # image -> built-in name, "" turns off
+    environment: dict[str, str] = field(default_factory=dict)  # in every step
+    log_limit_bytes: int = 64 * 1024 * 1024
+    timeout_s: int = 3600
+    max_timeout_s: int = 24 * 3600
+
+
+class Registry(Struct, frozen=True, forbid_unknown_fields=True):
+    """`name` "" is 127.0.0.1:PORT; records never hold it."""
+
+    name: str = ""
+
+
+class Retention(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is removed when; 0 is never."""
+
+    logs_days: float = 90
+    logs_bytes: int = 20 * _GIB
+    workspaces_hours: float = 24
+    workspaces_bytes: int = 20 * _GIB
+    build_cache_bytes: int = 20 * _GIB
+    untagged_days: float = 7
+    events_days: float = 30
+    free_space_bytes: int = 2 * _GIB  # below it new builds wait
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings of one process."""
+
+    data: Path
+    roles: tuple[str, ...] = ("server", "controllers", "runner", "git")
+    log_level: str = "info"
+    log_format: str = "text"  # text | json
+    http: Http = Http()
+    database: Database = Database()
+    docker: Docker = Docker()
+    runner: Runner = Runner()
+    pipeline: Pipeline = Pipeline()
+    registry: Registry = Registry()
+    retention: Retention = Retention()
+    key: str = ""  # the sealing key by environment instead of a file
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL."""
+        return self.database.url or f"sqlite:///{self.data / 'fairway.db'}"
+
+    @property
+    def registry_name(self) -> str:
+        """How image names show our registry."""
+        return self.registry.name or f"127.0.0.1:{self.http.port}"
+
+    @property
+    def local_url(self) -> str:
+        """How processes of this machine reach us."""
+        scheme = "https" if self.http.tls_cert else "http"
+        return f"{scheme}://127.0.0.1:{self.http.port}"
+
+    @property
+    def external_url(self) -> str:
+        """What links show."""
+        return (self.http.external_url or self.local_url).rstrip("/")
+
+    @property
+    def runner_name(self) -> str:
+        """This runner's name: the host's unless given."""
+        return self.runner.name or socket.gethostname()
+
+
+def default_data() -> Path:
+    """Where state lives unless told otherwise: /var/lib/fairway, or a user's own folder."""
+    if given := os.environ.get("FAIRWAY_DATA"):
+        return Path(given)
+    if os.geteuid() == 0:
+        return Path("/var/lib/fairway")
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "fairway"
+
+
+def machine_arch() -> str:
+    """This machine's architecture by Go's names."""
+    names = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
+    return names.get(platform.machine(), platform.machine())
+
+
+def docker_host() -> str:
+    """DOCKER_HOST of the environment, or ""."""
+    return os.environ.get("DOCKER_HOST", "")
+
+
+def proxy_environment() -> dict[str, str]:
+    """The machine's proxy settings, which image builds need as well."""
+    names = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "FTP_PROXY", "ALL_PROXY")
+    found = {name: os.environ.get(name) or os.environ.get(name.lower(), "") for name in names}
+    return {name: value for name, value in found.items() if value}
+
+
+def ca_bundle() -> Path | None:
+    """The machine's CA bundle, where it has one of its own."""
+    for name in ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+        if (given := os.environ.get(name)) and Path(given).is_file():
+            return Path(given)
+    usual = Path("/etc/ssl/certs/ca-certificates.crt")
+    return usual if usual.is_file() else None
+
+
+def load(data: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+    """Compose the settings. `flags` is nested like the file; `None` values are left out.
+
+    Raises `BadFile` for the file and `InvalidInput` for the environment and flags.
+    """
+    where = (data or default_data()).absolute()
+    values: dict[str, Any] = {"data": where}
+    path = Path(os.environ.get("FAIRWAY_CONFIG") or where / "fairway.toml")
+    _merge(values, _file(path))
+    _merge(values, _environment(os.environ))
+    _merge(values, _without_none(flags or {}))
+    return _checked(_convert(values, str(path)))
+
+
+def _file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        _convert({"data": Path(), **values}, str(path))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadFile(f"not a TOML file: {error}", where=str(path)) from error
+    return values
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, text in environ.items():
+        if not name.startswith(_PREFIX) or name in _PLAIN or name.startswith("FAIRWAY_TEST_"):
+            continue
+        section, two, key = name.removeprefix(_PREFIX).lower().partition("__")
+        if two:
+            values.setdefault(section, {})[key] = _plain(text)
+        elif section in {"key", "log_level", "log_format"}:
+            values[section] = text
+    return values
+
+
+def _plain(text: str) -> Any:
+    """A value of the environment: JSON where it looks like a list or a table, else text."""
+    if text[:1] in "[{":
+        try:
+            return msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            return text
+    return text
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            kept[key] = _without_none(value)
+        elif value is not None:
+            kept[key] = value
+    return kept
+
+
+def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _convert(values: dict[str, Any], path: str) -> Settings:
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(
+            f"a setting cannot be right: {error}",
+            code="bad-setting",
+            where=path,
+            remedy="see docs/reference/settings.md for every section and key",
+        ) from error
+
+
+def _checked(settings: Settings) -> Settings:
+    unknown = [role for role in settings.roles if role not in ROLES]
+    if unknown:
+        raise InvalidInput(f"no role {unknown[0]!r}: {', '.join(ROLES)}", code="bad-setting")
+    http = settings.http
+    if bool(http.tls_cert) != bool(http.tls_key):
+        raise InvalidInput("tls_cert and tls_key belong together", code="bad-setting")
+    far = [address for address in http.listen if not _is_loopback(address)]
+    if far and not (http.tls_cert or http.behind_proxy):
+        raise InvalidInput(
+            f"listening on {far[0]} would send tokens in the clear",
+            code="listen-unsafe",
+            remedy="give --tls-cert and --tls-key, or --behind-proxy where a proxy ends TLS",
+        )
+    return settings
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0] or address
+    return host in {"127.0.0.1", "localhost", "::1", "[::1]"} or host.startswith("127.")
