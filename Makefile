@@ -1,0 +1,34 @@
+# Fairway: `make demo` shows it, `make test` checks it. Both do all their own set-up.
+
+.PHONY: help demo test lint unit lock wheel docs clean setup
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+demo: ## push three services through Fairway, live in this terminal (DEMO_EXIT=1 stops it afterwards)
+	@scripts/demo
+
+test: ## every check; scripts/test NAME runs one suite
+	@scripts/test
+
+lint: ## formatting, lint, types, import contracts
+	@scripts/test lint
+
+unit: ## the unit tests
+	@scripts/test unit
+
+setup: ## the Python environment .venv, as the locks name it
+	@scripts/setup
+
+lock: ## make requirements/*.lock from pyproject.toml
+	@scripts/lock
+
+wheel: ## dist/fairway-*.whl
+	@scripts/wheel
+
+docs: ## the generated pages of docs/reference
+	@scripts/setup
+	@.venv/bin/python scripts/gen-errors
+
+clean: ## remove what the commands above made in this folder (not what Fairway keeps elsewhere)
+	rm -rf .venv .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

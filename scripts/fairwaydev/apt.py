@@ -1,0 +1,71 @@
+"""Debian packages: installed as root where apt is, otherwise the command that would do it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+from fairwaydev.say import Failed, answer, detail, run, say
+
+# What each part of the tests needs from Debian, by the name used on the command line.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "docker": ("docker.io", "iptables", "busybox-static", "ca-certificates"),
+    "postgres": ("postgresql",),
+    "images": ("mmdebstrap",),
+    "clients": ("git", "skopeo", "buildah", "docker-registry", "busybox-static"),
+}
+
+_state = {"updated": False}
+
+
+def missing(packages: tuple[str, ...]) -> list[str]:
+    """Those of `packages` that dpkg does not hold as installed."""
+    if shutil.which("dpkg-query") is None:
+        return [name for name in packages if shutil.which(_program(name)) is None]
+    listed = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *packages],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    here = {line.split()[0] for line in listed.splitlines() if line.endswith(" installed")}
+    return [name for name in packages if name not in here]
+
+
+def _program(package: str) -> str:
+    known = {"docker.io": "dockerd", "postgresql": "pg_ctl", "busybox-static": "busybox"}
+    return known.get(package, package)
+
+
+def install(what: str, packages: tuple[str, ...]) -> None:
+    """Have `packages` installed. Raises Failed with the exact commands when we may not."""
+    absent = missing(packages)
+    if not absent:
+        return
+    words = " ".join(absent)
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise Failed(
+            f"{what} needs {words}, which only the system's administrator can install.\n"
+            f"  as root on Debian:  apt-get update && "
+            f"apt-get install -y --no-install-recommends {words}\n"
+            "  elsewhere: the same programs from your system's own packages"
+        )
+    say(f"installing for {what}, from Debian's packages: {words}")
+    env = {"DEBIAN_FRONTEND": "noninteractive"}
+    if not _state["updated"]:
+        detail("apt-get update")
+        run(["apt-get", "-q", "update"], env=env, quiet=True)
+        _state["updated"] = True
+    detail(f"apt-get install {words}")
+    run(["apt-get", "-q", "install", "-y", "--no-install-recommends", *absent], env=env, quiet=True)
+
+
+def provide(part: str) -> None:
+    """Have everything that a part of `NEEDS` names."""
+    install(part, NEEDS[part])
+
+
+def have_venv(python: str) -> bool:
+    """Whether this Python can make a virtual environment with pip in it."""
+    return answer([python, "-c", "import venv, ensurepip"]) is not None

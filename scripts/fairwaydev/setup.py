@@ -1,0 +1,41 @@
+"""scripts/setup [PART...]: installs what working on Fairway needs, and says so before it does.
+
+Without a part: the Python environment `.venv`. Parts: docker, postgres, images, clients (Debian's
+packages for those tests), all. Running it again is quick and changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from fairwaydev import apt, venv
+from fairwaydev.say import ROOT, Failed, detail, say, stop
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/setup",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parts = ["python", *apt.NEEDS, "all"]
+    parser.add_argument("part", nargs="*", metavar="PART", help=", ".join(parts))
+    wanted: list[str] = parser.parse_args().part
+    for part in wanted:
+        if part not in parts:
+            parser.error(f"there is no part {part!r}; the parts are {', '.join(parts)}")
+    chosen = [part for part in apt.NEEDS if part in wanted or "all" in wanted]
+    try:
+        changed = venv.provide()
+        for part in chosen:
+            apt.provide(part)
+    except Failed as error:
+        stop(str(error))
+    done = ", ".join(["the Python environment", *chosen])
+    say(f"ready: {done}" + ("" if changed else " (nothing had to be done)"))
+    detail(f"the command is {venv.VENV.relative_to(ROOT)}/bin/fairway; the checks: make test")
+
+
+if __name__ == "__main__":
+    main()
