@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct, field
 
+from fairway.model.image import BuiltImage as BuiltImage  # noqa: PLC0414 part of this contract
 from fairway.model.status import Status
 from fairway.pipeline.graph import StageGraph
 
@@ -78,16 +79,6 @@ class Orders(Struct, frozen=True):
     stop: bool = False  # end at once: cancelled, or the lease is lost
     reason: str = ""
     until: int = 0  # milliseconds UTC: the lease holds so long
-
-
-class BuiltImage(Struct, frozen=True, kw_only=True):
-    """An image that a step pushed."""
-
-    name: str  # as written, with tag: how later steps name it
-    repository: str  # in our registry, without host; "" for a foreign one
-    digest: str
-    registry: str = ""  # host of a foreign registry
-    target: str = ""
 
 
 class CaseReport(Struct, frozen=True, kw_only=True):
