@@ -117,7 +117,7 @@ async def _one(server: Server) -> None:
     try:
         await work
     except asyncio.CancelledError:
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
         with contextlib.suppress(TimeoutError, asyncio.InvalidStateError):
             async with asyncio.timeout(_STOP_SECONDS):
                 await _task

@@ -1,0 +1,70 @@
+"""Fixtures for all suites."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from fairway.store.database import Database, sqlite_url
+from fairway.store.schema import metadata
+
+POSTGRES = os.environ.get("FAIRWAY_TEST_POSTGRES", "")
+KINDS = [
+    "sqlite",
+    pytest.param(
+        "postgres",
+        marks=[
+            pytest.mark.postgres,
+            pytest.mark.skipif(not POSTGRES, reason="FAIRWAY_TEST_POSTGRES names no server"),
+        ],
+    ),
+]
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database file with every table: copied for each test."""
+    path = tmp_path_factory.mktemp("template") / "empty.db"
+    database = Database(sqlite_url(path), durable=False)
+    metadata.create_all(database.engine)
+    database.write_now(lambda db: None)
+    database.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_url(worker_id: str) -> Iterator[str]:
+    """A database of this test process's own on the test server."""
+    name = f"fairway_test_{os.getpid()}_{worker_id}"
+    server = Database(POSTGRES)
+    autocommit = server.engine.execution_options(isolation_level="AUTOCOMMIT")
+    with autocommit.connect() as db:
+        db.execute(text(f"CREATE DATABASE {name}"))
+    url = POSTGRES.rpartition("/")[0] + "/" + name
+    database = Database(url)
+    metadata.create_all(database.engine)
+    database.close()
+    yield url
+    with autocommit.connect() as db:
+        db.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.close()
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database: on SQLite, and on PostgreSQL where a test server is named."""
+    if request.param == "sqlite":
+        path = tmp_path / "fairway.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        opened = Database(sqlite_url(path), durable=False)
+    else:
+        opened = Database(request.getfixturevalue("postgres_url"))
+        names = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
+        opened.write_now(lambda db: db.execute(text(f"TRUNCATE {names} RESTART IDENTITY")))
+    yield opened
+    opened.close()
