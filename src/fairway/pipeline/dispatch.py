@@ -24,6 +24,7 @@ class Runner(Struct, frozen=True, kw_only=True):
     """Who asks for work."""
 
     name: str
+    instance: str = ""  # new with every start of the process: tells a restart from a second slot
     type: str = "docker"  # docker | exec
     os: str = "linux"
     arch: str = "amd64"

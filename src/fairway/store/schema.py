@@ -206,6 +206,7 @@ build = Table(
     Column("status", String(16), nullable=False),
     _text("error"),
     _text("reason"),  # why it waits, is blocked, or was cancelled
+    _text("verdict"),  # the status that it must end with (a cancel, a deadline), or ""
     _text("ref"),
     _text("source"),
     _text("target"),
