@@ -1,0 +1,139 @@
+"""One Fairway process of a data directory: found again by pid and start time, started, stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from fairway.kit import clock
+from fairway.model.errors import Unavailable
+
+_LAST_LINES: Final = 20
+
+
+class Running(Struct, frozen=True):
+    """What a process writes down of itself. `birth` guards against a pid used again."""
+
+    pid: int
+    birth: int  # clock ticks since the machine's boot
+    url: str
+    version: str
+    started: int
+
+
+def run_file(data: Path) -> Path:
+    """Where it is written down."""
+    return data / "run" / "fairway.json"
+
+
+def log_file(data: Path) -> Path:
+    """Where a process in the background writes its log."""
+    return data / "run" / "fairway.log"
+
+
+def write_down(data: Path, url: str, version: str) -> None:
+    """Write down this process as the one of `data`."""
+    path = run_file(data)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pid = os.getpid()
+    me = Running(pid=pid, birth=birth(pid) or 0, url=url, version=version, started=clock.now())
+    part = path.with_suffix(".part")
+    part.write_bytes(msgspec.json.encode(me))
+    part.replace(path)
+
+
+def forget(data: Path) -> None:
+    """This process ends."""
+    run_file(data).unlink(missing_ok=True)
+
+
+def find(data: Path) -> Running | None:
+    """The process of `data` that lives, if any."""
+    try:
+        found = msgspec.json.decode(run_file(data).read_bytes(), type=Running)
+    except (FileNotFoundError, msgspec.DecodeError, msgspec.ValidationError):
+        return None
+    return found if birth(found.pid) == found.birth else None
+
+
+def birth(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; None when it is gone or a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in {"Z", "X"} else int(fields[19])
+
+
+def start(
+    data: Path, arguments: Sequence[str], ready: Callable[[], bool], *, timeout_s: float
+) -> Running:
+    """Start `fairway serve` in the background and wait until `ready` says so. Blocks.
+
+    Raises `Unavailable` (code `start-failed`) with the last lines of its log when it ends or is
+    not ready in time; it is ended then.
+    """
+    log = log_file(data)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        child = subprocess.Popen(  # noqa: S603 our own program
+            [sys.executable, "-m", "fairway", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd="/",
+        )
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if child.poll() is not None:
+            raise _start_failed(log, f"it ended with exit status {child.returncode}")
+        if (found := find(data)) and found.pid == child.pid and ready():
+            return found
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(0.05)
+    child.terminate()
+    raise _start_failed(log, f"it was not ready within {timeout_s:g} s")
+
+
+def stop(found: Running, *, timeout_s: float = 30) -> bool:
+    """End a process: ask, and after `timeout_s` kill. Returns whether it went by itself. Blocks."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(found.pid, signal.SIGTERM)
+    if _gone(found, timeout_s):
+        return True
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(found.pid, signal.SIGKILL)
+    _gone(found, 5)
+    return False
+
+
+def _gone(found: Running, timeout_s: float) -> bool:
+    end = time.monotonic() + timeout_s
+    while birth(found.pid) == found.birth:
+        if time.monotonic() > end:
+            return False
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(found.pid, os.WNOHANG)  # where it is our own child
+        time.sleep(0.02)  # noqa: TID251 a command waits for another process; no loop runs here
+    return True
+
+
+def _start_failed(log: Path, why: str) -> Unavailable:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+    return Unavailable(
+        f"Fairway did not start: {why}. Its last words:\n" + "\n".join(lines),
+        code="start-failed",
+        remedy=f"`fairway doctor`; the whole log is {log}",
+    )
