@@ -1,0 +1,78 @@
+"""Users. Writing belongs to `access`."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from fairway.kit import clock
+from fairway.model.scope import Scope
+from fairway.model.user import User
+from fairway.store.schema import user
+
+
+def create(
+    db: Connection,
+    login: str,
+    *,
+    name: str = "",
+    email: str = "",
+    admin: bool = False,
+    machine: bool = False,
+) -> User:
+    """Write a new user. The login must be free (ask `by_login` in the same transaction)."""
+    values = {
+        "login": login,
+        "name": name,
+        "email": email,
+        "admin": admin,
+        "machine": machine,
+        "created": clock.now(),
+    }
+    row = db.execute(insert(user).values(values).returning(*user.c)).mappings().one()
+    return _user(row)
+
+
+def ensure_machine(db: Connection, login: str) -> User:
+    """The machine user of that login, made when it is missing."""
+    return by_login(db, login) or create(db, login, machine=True)
+
+
+def by_login(db: Connection, login: str) -> User | None:
+    """The user of that login. For `access`: no scope, since it is what makes one."""
+    row = db.execute(select(user).where(user.c.login == login)).mappings().first()
+    return _user(row) if row else None
+
+
+def by_id(db: Connection, number: int) -> User | None:
+    """The user of that id. For `access`."""
+    row = db.execute(select(user).where(user.c.id == number)).mappings().first()
+    return _user(row) if row else None
+
+
+def find(db: Connection, scope: Scope, login: str) -> User | None:
+    """A user that the scope may see: all for the system and admins, else only oneself."""
+    found = by_login(db, login)
+    return found if found and (scope.unbounded or scope.user == found.id) else None
+
+
+def listing(db: Connection, scope: Scope, *, after: int = 0, limit: int = 100) -> list[User]:
+    """Users that the scope may see, by id."""
+    query = select(user).where(user.c.id > after).order_by(user.c.id).limit(limit)
+    if not scope.unbounded:
+        query = query.where(user.c.id == (scope.user or 0))
+    return [_user(row) for row in db.execute(query).mappings()]
+
+
+def change(
+    db: Connection, number: int, *, admin: bool | None = None, active: bool | None = None
+) -> None:
+    """Set what is given."""
+    values = {
+        name: value for name, value in (("admin", admin), ("active", active)) if value is not None
+    }
+    if values:
+        db.execute(update(user).where(user.c.id == number).values(values))
+
+
+def _user(row: RowMapping) -> User:
+    return User(**row)
