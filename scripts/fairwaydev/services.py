@@ -57,7 +57,7 @@ class Services:
                 return host
         say("starting a Docker Engine of our own for the tests")
         folder = Path(tempfile.mkdtemp(prefix="fairway-docker-"))
-        tool = [venv.python(), "-m", "fairway.docker.daemon", "--folder", folder]
+        tool = [venv.python(), "-m", "fairway.docker", folder / "engine"]
         self._open.callback(_purge_docker, tool, folder)
         host = answer([*tool, "start"])
         if host is None:

@@ -1,0 +1,381 @@
+"""The Docker Engine: the one that answers, else, as root, Debian's dockerd started by us.
+
+Ours has its data, sockets, pid file, bridge and addresses to itself, outlives a restart of
+Fairway, is adopted by pid and start time, and leaves nothing behind when it is told to go.
+All functions here block: call them through `kit.aio.blocking`, or as `python -m` this module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from fairway.docker import addresses as pick
+from fairway.docker import daemon_files, firewall, interfaces, processes
+from fairway.docker.daemon_files import Layout, State
+from fairway.model.errors import Unavailable
+
+SYSTEM_HOST: Final = "unix:///var/run/docker.sock"
+_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_CGROUPS: Final = Path("/sys/fs/cgroup")
+_FORWARDING: Final = Path("/proc/sys/net/ipv4/ip_forward")
+_START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 20.0
+_LOG_BYTES: Final = 10 * 1024 * 1024
+_DETACH: Final = 2  # MNT_DETACH
+_log = logging.getLogger(__name__)
+
+
+class Engine(Struct, frozen=True):
+    """An Engine that answers. `gateway`: this machine's address on its bridge, "" if unknown."""
+
+    host: str
+    version: str
+    gateway: str
+    ours: bool
+
+
+def client(host: str, seconds: float = 10.0) -> httpx.Client:
+    """A plain client for an Engine's API at `unix://...` or `tcp://...`."""
+    if host.startswith("unix://"):
+        transport = httpx.HTTPTransport(uds=host.removeprefix("unix://"))
+        return httpx.Client(transport=transport, base_url="http://docker", timeout=seconds)
+    return httpx.Client(base_url=host.replace("tcp://", "http://", 1), timeout=seconds)
+
+
+def ask(host: str, *, ours: bool = False) -> Engine | None:
+    """The Engine at an address, or None when none answers there."""
+    try:
+        with client(host) as api:
+            version = api.get("/version").raise_for_status().json()
+            bridge = api.get("/networks/bridge")
+            config = bridge.json()["IPAM"]["Config"] if bridge.is_success else []
+    except (httpx.HTTPError, OSError, ValueError, KeyError):
+        return None
+    gateway = next((one["Gateway"] for one in config or [] if one.get("Gateway")), "")
+    return Engine(host=host, version=str(version["Version"]), gateway=gateway, ours=ours)
+
+
+def find(hosts: Iterable[str]) -> Engine | None:
+    """The first Engine that answers, of addresses in the order of preference; "" is skipped."""
+    return next((found for host in hosts if host and (found := ask(host))), None)
+
+
+def provide(hosts: Iterable[str], own: OwnEngine | None) -> Engine:
+    """An Engine: one that answers at `hosts`, else our own.
+
+    Raises Unavailable: none answers and we may not, or cannot, start one.
+    """
+    found = find(hosts)
+    if found is not None:
+        return found
+    if own is None:
+        raise Unavailable(
+            "no Docker Engine answers",
+            code="docker-unavailable",
+            remedy="start Docker, or set DOCKER_HOST to an Engine; `fairway doctor` says more",
+        )
+    return own.ensure()
+
+
+class OwnEngine:
+    """A dockerd and a containerd of our own, below `folder`."""
+
+    def __init__(self, folder: Path, say: Callable[[str], None] = _log.info) -> None:
+        self.paths: Layout = daemon_files.layout(folder.absolute())
+        self._say = say
+
+    @property
+    def host(self) -> str:
+        """Its address, whether it runs or not."""
+        return self.paths.host
+
+    def is_running(self) -> bool:
+        """Whether the daemon that we started lives (it may still be starting)."""
+        state = self._load()
+        return state is not None and processes.is_alive(state.dockerd)
+
+    def ensure(self) -> Engine:
+        """Have it running: adopt what lives, start what died. Containers outlive a dead dockerd.
+
+        Raises Unavailable: not root, programs missing, or it does not start. May be retried.
+        """
+        state = self._load()
+        if state is not None and processes.is_alive(state.dockerd):
+            found = ask(self.host, ours=True)
+            if found is not None:
+                return found
+        with self._alone():
+            return self._start()
+
+    def stop(self) -> None:
+        """End containers, daemons, mounts, bridges and rules of ours. Images and volumes stay."""
+        state = self._load()
+        if state is None:
+            return
+        with self._alone():
+            self._end_containers(state)
+            processes.end(state.dockerd, _STOP_SECONDS)
+            processes.end(state.containerd, _STOP_SECONDS)
+            self._end_shims()
+            self._unmount()
+            self._clean_network(state)
+            state.dockerd = state.containerd = None
+            state.before, state.boot, state.forwarding = {}, "", ""
+            self._save(state)
+
+    def purge(self) -> None:
+        """`stop`, and remove all its files."""
+        self.stop()
+        left = processes.mounts_below(self.paths.folder)
+        if left:
+            raise Unavailable(
+                f"{left[0]} is still mounted; nothing was removed",
+                code="docker-still-mounted",
+                remedy=f"see who uses it (`fuser -vm {left[0]}`), unmount it, and purge again",
+            )
+        shutil.rmtree(self.paths.run, ignore_errors=True)
+        shutil.rmtree(self.paths.folder, ignore_errors=True)
+
+    # Starting
+
+    def _start(self) -> Engine:
+        programs = _programs()
+        state = self._load() or self._new_state()
+        if not processes.is_alive(state.dockerd):
+            self._note_what_is_here(state)
+            self._write_config(state)
+            interfaces.make_bridge(state.bridge, state.addresses.gateway)
+            self._start_containerd(programs["containerd"], state)
+            self._say(f"starting a Docker Engine of our own in {self.paths.folder}")
+            self.paths.pid_file.unlink(missing_ok=True)
+            command = daemon_files.docker_command(programs["dockerd"], self.paths)
+            state.dockerd = processes.start(command, self._log_file("dockerd"))
+            self._save(state)
+        found = self._await_answer(state)
+        self._put_back(state)
+        return found
+
+    def _new_state(self) -> State:
+        taken = pick.routes(_text(Path("/proc/net/route")))
+        taken += pick.nameservers(_text(Path("/etc/resolv.conf")))
+        return State(addresses=pick.choose(taken), bridge=pick.bridge_name(str(self.paths.folder)))
+
+    def _note_what_is_here(self, state: State) -> None:
+        """Once for each start of the machine: after a crash our own rules are still there."""
+        if state.boot == processes.boot_id():
+            return
+        state.before, state.boot = _rules(), processes.boot_id()
+        state.forwarding = _text(_FORWARDING).strip()
+        self._save(state)
+
+    def _write_config(self, state: State) -> None:
+        for folder in (self.paths.data, self.paths.execution):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.paths.folder.chmod(0o711)  # containers' users pass through to their files
+        self.paths.run.chmod(0o700)
+        self.paths.config.write_text(daemon_files.docker_config(self.paths, state))
+        self.paths.containerd_config.write_text(daemon_files.containerd_config(self.paths))
+
+    def _start_containerd(self, program: str, state: State) -> None:
+        if processes.is_alive(state.containerd):
+            return
+        self.paths.containerd_socket.unlink(missing_ok=True)
+        command = daemon_files.containerd_command(program, self.paths)
+        state.containerd = processes.start(command, self._log_file("containerd"))
+        self._save(state)
+        alive = state.containerd
+        processes.wait_for(
+            lambda: self.paths.containerd_socket.exists() or not processes.is_alive(alive),
+            _START_SECONDS,
+        )
+        if not processes.is_alive(alive):
+            raise self._did_not_start("containerd")
+
+    def _await_answer(self, state: State) -> Engine:
+        found: list[Engine] = []
+
+        def answers() -> bool:
+            engine = ask(self.host, ours=True) if self.paths.socket.exists() else None
+            found.extend([engine] if engine else [])
+            return bool(found) or not processes.is_alive(state.dockerd)
+
+        processes.wait_for(answers, _START_SECONDS)
+        if not found:
+            raise self._did_not_start("dockerd")
+        return found[0]
+
+    def _did_not_start(self, program: str) -> Unavailable:
+        lines = _text(self.paths.log(program)).strip().splitlines()
+        last = lines[-1] if lines else "it printed nothing"
+        return Unavailable(
+            f"{program} does not start: {last}",
+            code="docker-did-not-start",
+            remedy=f"read {self.paths.log(program)}; `fairway doctor` checks what it needs",
+        )
+
+    def _log_file(self, program: str) -> Path:
+        path = self.paths.log(program)
+        if path.exists() and path.stat().st_size > _LOG_BYTES:
+            path.replace(path.with_suffix(".log.1"))
+        return path
+
+    def _put_back(self, state: State) -> None:
+        """A starting dockerd empties Docker's chains, another daemon's rules with them."""
+        if _other_daemons(state):
+            for command in firewall.lost(state.before, _rules()):
+                _iptables(command)
+
+    # Stopping
+
+    def _end_containers(self, state: State) -> None:
+        if not processes.is_alive(state.dockerd):
+            return
+        self._say("stopping the containers of our Docker Engine")
+        with contextlib.suppress(httpx.HTTPError, ValueError), client(self.host, 60.0) as api:
+            for container in api.get("/containers/json").json():
+                api.post(f"/containers/{container['Id']}/kill")
+                api.post(f"/containers/{container['Id']}/wait")
+
+    def _end_shims(self) -> None:
+        """With live-restore, containers of a daemon that was killed have outlived it."""
+        for pid, words in list(processes.everything()):
+            if daemon_files.is_shim_of(words, self.paths):
+                for inner in _children(pid):
+                    _kill(inner)
+                _kill(pid)
+                _remove_cgroups(words[words.index("-id") + 1])
+
+    def _unmount(self) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        for folder in (self.paths.folder, self.paths.run):
+            for point in processes.mounts_below(folder):
+                libc.umount2(os.fsencode(point), _DETACH)
+
+    def _clean_network(self, state: State) -> None:
+        bridges = firewall.owned_bridges(interfaces.addresses(), state.addresses)
+        ours = firewall.Ours(bridges=tuple({*bridges, state.bridge}), addresses=state.addresses)
+        others = _other_daemons(state)
+        before = state.before if state.boot == processes.boot_id() else _rules()
+        for command in firewall.removal(before, _rules(), ours, others=others):
+            _iptables(command)
+        for bridge in ours.bridges:
+            interfaces.remove_bridge(bridge)
+        if state.forwarding == "0" and not others:
+            _FORWARDING.write_text("0\n")
+
+    # State
+
+    def _load(self) -> State | None:
+        try:
+            return msgspec.json.decode(self.paths.state.read_bytes(), type=State)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+
+    def _save(self, state: State) -> None:
+        self.paths.folder.mkdir(parents=True, exist_ok=True)
+        fresh = self.paths.state.with_suffix(".new")
+        fresh.write_bytes(msgspec.json.encode(state))
+        fresh.replace(self.paths.state)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two Fairways of one folder must not start two daemons."""
+        self.paths.folder.mkdir(parents=True, exist_ok=True)
+        with (self.paths.folder / "lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+
+def _programs() -> dict[str, str]:
+    found = {name: shutil.which(name, path=_PATH) for name in ("dockerd", "containerd", "iptables")}
+    missing = [name for name, path in found.items() if path is None]
+    if os.geteuid() != 0:
+        raise Unavailable(
+            "no Docker Engine answers, and only root can start one",
+            code="docker-needs-root",
+            remedy="start Docker as root, or ask for access to its socket (group docker)",
+        )
+    if missing:
+        raise Unavailable(
+            f"{', '.join(missing)}: not installed",
+            code="docker-missing",
+            remedy="apt-get update && apt-get install -y docker.io iptables",
+        )
+    return {name: path for name, path in found.items() if path}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _run(program: str, *words: str) -> str:
+    found = shutil.which(program, path=_PATH)
+    if found is None:
+        return ""
+    done = subprocess.run(  # noqa: S603 an argument list of our own, no shell
+        [found, *words], capture_output=True, text=True, check=False, timeout=30
+    )
+    if done.returncode:
+        _log.warning("%s %s: %s", program, " ".join(words), done.stderr.strip())
+    return done.stdout
+
+
+def _rules() -> firewall.Rules:
+    return firewall.parse(_run("iptables-save"))
+
+
+def _iptables(command: firewall.Command) -> None:
+    _run("iptables", "-w", *command)
+
+
+def _other_daemons(state: State) -> bool:
+    own = state.dockerd.pid if state.dockerd else -1
+    return any(
+        Path(words[0]).name == "dockerd" and pid != own and processes.same_network(pid)
+        for pid, words in processes.everything()
+        if words
+    )
+
+
+def _children(pid: int) -> list[int]:
+    listed = _text(Path(f"/proc/{pid}/task/{pid}/children"))
+    return [int(word) for word in listed.split()]
+
+
+def _remove_cgroups(container: str) -> None:
+    """A shim that was killed leaves its container's control groups; empty ones can be removed."""
+    processes.wait_for(lambda: not _rmdir(container), 5.0)
+
+
+def _rmdir(container: str) -> bool:
+    """Whether groups of the container are left (a killed process takes a moment to leave)."""
+    left = False
+    for pattern in (f"docker/{container}", f"system.slice/docker-{container}.scope"):
+        for group in [*_CGROUPS.glob(pattern), *_CGROUPS.glob(f"*/{pattern}")]:
+            with contextlib.suppress(OSError):
+                group.rmdir()
+            left = left or group.exists()
+    return left
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
