@@ -1,0 +1,120 @@
+"""Names a built image, pushes it, annotates it, and tidies up after itself."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from typing import Final
+
+from fairway.docker.client import Docker, EngineRefused
+from fairway.image.bases import auth_for
+from fairway.kit.aio import shielded
+from fairway.kit.secret import Secret
+from fairway.model.errors import FairwayError, InvalidInput, Unavailable
+from fairway.model.image import BuildRequest, BuiltImage, ImageName, Log, Target, parse_name
+from fairway.oci.annotate import annotate
+
+_HOLD: Final = "fairway-build"
+
+
+async def publish(docker: Docker, request: BuildRequest, image: str, log: Log) -> list[BuiltImage]:
+    """Push `image` under every target's name. Returns what was pushed, in the targets' order.
+
+    Raises `InvalidInput` (`push-refused`), `Unavailable`.
+    """
+    built: list[BuiltImage] = []
+    named: list[str] = []
+    hold = secrets.token_hex(16)  # keeps the layers while the names are taken away
+    await docker.tag(image, _HOLD, hold)
+    try:
+        for target in request.targets:
+            name = parse_name(target.full)
+            await docker.tag(image, name.repository, name.tag or "latest")
+            named.append(f"{name.repository}:{name.tag or 'latest'}")
+            digest = await _push_one(docker, request, name, log, ours=target.ours)
+            built.append(_result(request, target, name, digest))
+            await log(f"pushed {target.written} as {digest}\n".encode())
+    finally:
+        if request.purge:
+            await shielded(_untag(docker, named))
+        await shielded(_untag_hold(docker, request, built, hold))
+    return built
+
+
+async def _untag_hold(
+    docker: Docker, request: BuildRequest, built: list[BuiltImage], hold: str
+) -> None:
+    """Leave the image under its digest in our registry, where later steps look for it."""
+    names = {f"{request.registry}/{one.repository}@{one.digest}" for one in built if one.repository}
+    for name in sorted(names):
+        with suppress(FairwayError):
+            async for _progress in docker.pull(name, auth=auth_for(request, request.registry)):
+                pass
+    await _untag(docker, [f"{_HOLD}:{hold}"])
+
+
+def _result(request: BuildRequest, target: Target, name: ImageName, digest: str) -> BuiltImage:
+    return BuiltImage(
+        name=target.written,
+        repository=name.path if target.ours else "",
+        digest=digest,
+        registry="" if target.ours else name.host,
+        target=request.target,
+    )
+
+
+async def _push_one(
+    docker: Docker, request: BuildRequest, name: ImageName, log: Log, *, ours: bool
+) -> str:
+    auth = auth_for(request, name.host)
+    tag = name.tag or "latest"
+    digest = ""
+    try:
+        async for message in docker.push(name.repository, tag, auth=auth):
+            aux = message.get("aux")
+            if isinstance(aux, dict):
+                digest = str(aux.get("Digest", digest))
+    except EngineRefused as refused:
+        raise InvalidInput(
+            f"{name} was not pushed: {refused.message}",
+            code="push-refused",
+            remedy="look at the registry's rights and at the step's user name and password",
+        ) from refused
+    if not digest:
+        raise Unavailable(f"the push of {name} ended without a digest", code="push-cut")
+    return await _annotated(request, name, log, pushed=digest, auth=auth, ours=ours)
+
+
+async def _annotated(
+    request: BuildRequest,
+    name: ImageName,
+    log: Log,
+    *,
+    pushed: str,
+    auth: Secret | None,
+    ours: bool,
+) -> str:
+    facts = request.facts.labels()
+    if not facts:
+        return pushed
+    try:
+        digest = await annotate(
+            name.host,
+            name.path,
+            name.tag or "latest",
+            facts,
+            auth=auth,
+            insecure=request.insecure or ours,
+        )
+    except FairwayError as error:
+        if ours:
+            raise
+        await log(f"{name} has its labels but no annotations: {error.message}\n".encode())
+        return pushed
+    return digest
+
+
+async def _untag(docker: Docker, names: list[str]) -> None:
+    for name in names:
+        with suppress(FairwayError):
+            await docker.remove_image(name)
