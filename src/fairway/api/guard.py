@@ -1,0 +1,46 @@
+"""Checks that several nouns share; the decisions themselves are `access/`'s."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from fairway.access.authorise import Action, require
+from fairway.access.identity import Identity
+from fairway.model.build import Build
+from fairway.model.errors import Forbidden, NotFound, Unauthenticated
+from fairway.model.repository import Repository
+from fairway.model.token import TokenScope
+from fairway.store import builds
+
+
+def signed_in(who: Identity) -> None:
+    """Raise `Unauthenticated` for nobody."""
+    if who.anonymous:
+        raise Unauthenticated(
+            "this needs a token", code="no-token", remedy="`fairway login`, or send a token"
+        )
+
+
+def holds(who: Identity, scope: TokenScope) -> None:
+    """Raise `Forbidden` where a token was not made for this. Nobody sees what is public."""
+    if not who.anonymous and not who.holds(scope):
+        raise Forbidden(
+            f"the token lacks the scope {scope}",
+            code="token-scope",
+            remedy=f"make a token with the scope {scope}",
+        )
+
+
+def build_at(
+    db: Connection, who: Identity, action: Action, *, slug: str, number: int
+) -> tuple[Repository, Build]:
+    """A build on which `who` may do that. Raises as `require` does, and `NotFound`."""
+    found = require(db, who, action, slug)
+    build = builds.by_number(db, found.id, number)
+    if build is None:
+        raise NotFound(
+            f"{slug} has no build {number}",
+            code="build-not-found",
+            remedy=f"`fairway get builds -R {slug}` lists them",
+        )
+    return found, build

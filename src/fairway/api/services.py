@@ -1,0 +1,64 @@
+"""What the API is made over: the chapters' own objects, put together by app.py."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, PathParameter, QueryParameter, SkipValidation
+from msgspec import Struct
+
+from fairway.access.authorise import Access
+from fairway.access.identity import Identity
+from fairway.access.tokens import Tokens
+from fairway.store.database import Database
+
+
+class Addresses(Struct, frozen=True, kw_only=True):
+    """How others reach us."""
+
+    external_url: str
+    registry: str = ""  # host:port as image names show it
+    version: str = ""
+
+
+class Services(Struct, frozen=True, kw_only=True):
+    """Everything that handlers ask."""
+
+    database: Database
+    tokens: Tokens
+    access: Access
+    addresses: Addresses
+
+
+Svc = NamedDependency[SkipValidation[Services]]
+Who = NamedDependency[SkipValidation[Identity]]
+Slug = NamedDependency[str]
+Text = Annotated[str, QueryParameter(max_length=1000)]
+Flag = Annotated[bool, QueryParameter()]
+Count = Annotated[int, QueryParameter(ge=0, le=2**53)]
+Number = Annotated[int, PathParameter(ge=0, le=2**53)]
+Word = FromPath[str]
+Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many at most.")]
+Cursor = Annotated[
+    str, QueryParameter(max_length=1100, description="`next` of the page before; opaque.")
+]
+
+
+async def _who(services: Svc, request: Request[Any, Any, Any]) -> Identity:
+    identity: Identity = await services.tokens.identify(request.headers.get("authorization"))
+    return identity
+
+
+def _slug(org: FromPath[str], name: FromPath[str]) -> str:
+    return f"{org}/{name}"
+
+
+def dependencies(services: Services) -> dict[str, Provide]:
+    """What handlers get by name."""
+    return {
+        "services": Provide(lambda: services, sync_to_thread=False),
+        "who": Provide(_who),
+        "slug": Provide(_slug, sync_to_thread=False),
+    }
