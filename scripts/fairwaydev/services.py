@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -86,7 +87,9 @@ def _start_postgres(folder: Path, stack: contextlib.ExitStack) -> str:
     say(f"starting a PostgreSQL {found.parent.name} of our own in {folder}")
     initdb: list[str | Path] = [found / "initdb", "-D", data, "-U", "fairway", "-A", "trust"]
     run(_as_postgres([*initdb, "-E", "UTF8", "--no-sync", "--locale=C"]), quiet=True)
-    options = f"-k {folder} -c listen_addresses= -c fsync=off -c max_connections=200"
+    port = _free_port()
+    settings = "-c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+    options = f"-p {port} -k {folder} {settings}"
     control: list[str | Path] = [found / "pg_ctl", "-D", data, "-w", "-l", folder / "log"]
     stack.callback(_stop_postgres, control)
     try:
@@ -94,7 +97,13 @@ def _start_postgres(folder: Path, stack: contextlib.ExitStack) -> str:
     except Failed:
         detail((folder / "log").read_text() if (folder / "log").exists() else "it wrote no log")
         raise
-    return f"postgresql+psycopg://fairway@/postgres?host={folder}"
+    return f"postgresql+psycopg://fairway@127.0.0.1:{port}/postgres"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _on_path() -> Path:

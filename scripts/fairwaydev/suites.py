@@ -29,7 +29,10 @@ class Suite:
     options: tuple[str, ...] = ()
     minutes: int = 15
     checks: tuple[tuple[str, ...], ...] = ()
+    also: tuple[str, ...] = ()  # a second run: the unit tests that need a server
 
+
+_ALONE = ("-n2", "-m", "not postgres and not docker and not client")
 
 SUITES: dict[str, Suite] = {
     "lint": Suite(
@@ -42,8 +45,10 @@ SUITES: dict[str, Suite] = {
             ("lint-imports", "--no-logo"),
         ),
     ),
-    "unit": Suite("functions and chapters alone", ("tests/unit",), options=("-n2",)),
-    "compat": Suite("the unit tests on the machine's other interpreters", ("tests/unit",)),
+    "unit": Suite("functions and chapters alone", ("tests/unit",), options=_ALONE),
+    "compat": Suite(
+        "the unit tests on the machine's other interpreters", ("tests/unit",), options=_ALONE
+    ),
     "simulation": Suite(
         "the whole system in virtual time under faults", ("tests/simulation",), options=("-n2",)
     ),
@@ -51,6 +56,7 @@ SUITES: dict[str, Suite] = {
         "every implementation of a contract, and its fake",
         ("tests/contract",),
         ("postgres", "docker"),
+        also=("-n2", "-m", "postgres", "tests/unit"),
     ),
     "oci": Suite("the OCI distribution specification", ("tests/oci",), ("clients",)),
     "protocol": Suite(
@@ -111,15 +117,21 @@ class Result:
 def _pytest(result: Result, python: Path, env: dict[str, str], extra: list[str]) -> None:
     suite = SUITES[result.suite]
     present = [path for path in suite.paths if (ROOT / path).exists()]
-    if not present:
+    if present:
+        _run_pytest(result, python, env, [*suite.options, *extra, *present])
+    else:
         result.trouble = f"{' '.join(suite.paths)} is not there"
-        return
+    if suite.also:
+        _run_pytest(result, python, env, [*suite.also, *extra])
+
+
+def _run_pytest(result: Result, python: Path, env: dict[str, str], words: list[str]) -> None:
     reports = cache_folder() / "reports"
     reports.mkdir(exist_ok=True)
     report = reports / f"{result.suite}-{os.getpid()}.xml"
     report.unlink(missing_ok=True)
-    words = [python, "-m", "pytest", "-q", "--tb=short", f"--junitxml={report}", *suite.options]
-    status = child([*words, *extra, *present], env, suite.minutes * 60)
+    command = [python, "-m", "pytest", "-q", "--tb=short", f"--junitxml={report}", *words]
+    status = child(command, env, SUITES[result.suite].minutes * 60)
     result.add_report(report, status)
     report.unlink(missing_ok=True)
 
