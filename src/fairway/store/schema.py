@@ -228,6 +228,7 @@ build = Table(
     _json("retry", "null"),  # what of the parent runs again
     _json("params"),
     _text("config"),  # the pipeline file as it was
+    _text("expanded"),  # ... with its templates expanded, "" where that is the same
     _json("changed", "null"),  # paths changed, or null when unknown
     _flag("debug"),
     _time("created", null=False),
@@ -380,6 +381,7 @@ blob = Table(
     metadata,
     _id(),
     Column("digest", String(160), nullable=False, unique=True),
+    _text("key"),  # in the blob store; each upload has its own, so an old deletion hits no new one
     _int("size"),
     _time("created", null=False),
     _time("touched", null=False),  # a push in flight may need it: collection waits
@@ -420,6 +422,7 @@ manifest = Table(
     _json("manifests", "[]"),  # digests of children
     _json("annotations"),
     _time("created", null=False),
+    _time("touched", null=False),  # a push in flight may need it: collection waits
     UniqueConstraint("registry_repository", "digest"),
     Index("ix_manifest_subject", "registry_repository", "subject"),
 )
