@@ -71,9 +71,26 @@ async def shielded(work: Coroutine[Any, Any, T]) -> T:
 
 
 @asynccontextmanager
+async def together() -> AsyncIterator[asyncio.TaskGroup]:
+    """A TaskGroup that raises its first error itself, not a group of one.
+
+    For tasks that carry out one thing together: the first error is what went wrong, the others
+    only follow from it.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+@asynccontextmanager
 async def background(*works: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.TaskGroup]:
-    """Run `works` beside the body; leaving the body cancels them and waits for their end."""
-    async with asyncio.TaskGroup() as group:
+    """Run `works` beside the body; leaving the body cancels them and waits for their end.
+
+    The first error of body or works is raised itself, as `together` does.
+    """
+    async with together() as group:
         tasks = [
             group.create_task(work, name=getattr(work, "__qualname__", None)) for work in works
         ]

@@ -1,0 +1,1 @@
+"""Where steps run: one file per engine, all under the contract of `pipeline/engine.py`."""

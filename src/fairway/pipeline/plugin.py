@@ -1,0 +1,52 @@
+"""The contract of plugins that Fairway runs itself, in the runner, instead of an image.
+
+A plugin sees what its image would have seen (the step's environment with PLUGIN_* settings, and
+the workspace), writes a log, and ends with an exit code. It may be run again after a crash of the
+runner: its effects must be repeatable, or carry the job's idempotency key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct, field
+
+from fairway.kit.secret import Secret
+from fairway.pipeline.dispatch import BuiltImage
+from fairway.pipeline.engine import Sink
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """One run of a plugin."""
+
+    step: str
+    image: str  # as the file says: plugins/ecr differs from plugins/docker in its settings
+    environment: Mapping[str, str]  # secrets put in
+    workspace: Path  # the folder that containers see as the workspace's base
+    tree: Path  # the repository's files, a folder of the workspace or the workspace itself
+    key: str  # the same for every run of this step's attempt: repeated effects carry it
+    log: Sink  # masked, kept and limited like any step's log
+    clone_url: str = ""
+    clone_user: str = ""
+    clone_password: Secret = field(default_factory=lambda: Secret(""))
+    registry: str = ""  # our registry as the runner's engine reaches it
+    registry_token: Secret = field(default_factory=lambda: Secret(""))
+    auths: Mapping[str, Secret] = field(default_factory=dict)  # host -> Docker auth JSON
+
+
+class PluginEnd(Struct, frozen=True):
+    """How a plugin ended. `error`: it could not be carried out, which is not the user's failure."""
+
+    exit_code: int = 0
+    error: str = ""
+    images: tuple[BuiltImage, ...] = ()
+
+
+class Plugin(Protocol):
+    """One built-in plugin. Its cancellation must end all that it started."""
+
+    async def run(self, job: Job) -> PluginEnd:
+        """Do the work. Raises `InvalidInput` for settings that cannot be right."""
+        ...

@@ -1,0 +1,102 @@
+"""The folders of stages on the runner's machine, kept for a while so that a retry can go on."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from fairway.kit import clock
+from fairway.kit.aio import blocking
+from fairway.pipeline.graph import StageGraph
+
+_SAFE = re.compile(r"[^a-zA-Z0-9_.-]+")
+
+
+class Workspaces(Protocol):
+    """Where the working trees of stages are. `key` is a lease's workspace."""
+
+    def folder(self, key: str) -> Path:
+        """The folder of a key, whether it exists or not."""
+        ...
+
+    async def whole(self, key: str) -> bool:
+        """Whether the folder is there and was not left half rebuilt."""
+        ...
+
+    async def rebuilding(self, key: str) -> None:
+        """Begin to make a folder anew: it is not whole until `rebuilt`."""
+        ...
+
+    async def rebuilt(self, key: str) -> None:
+        """The folder is whole again."""
+        ...
+
+    async def prune(self, keep: Sequence[str], *, older_s: float) -> None:
+        """Remove the folders of other keys that nothing has touched for so long."""
+        ...
+
+
+class FolderWorkspaces:
+    """Workspaces under one folder of this machine."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def folder(self, key: str) -> Path:
+        """One flat folder name for each key."""
+        return self._root / _name(key)
+
+    def _mark(self, key: str) -> Path:
+        return self._root / f"{_name(key)}.rebuilding"
+
+    async def whole(self, key: str) -> bool:
+        """The folder exists and no mark stands beside it."""
+        return await blocking(lambda: self.folder(key).is_dir() and not self._mark(key).exists())
+
+    async def rebuilding(self, key: str) -> None:
+        """Set the mark, drop what is there."""
+
+        def begin() -> None:
+            self._root.mkdir(parents=True, exist_ok=True)
+            self._mark(key).touch()
+            shutil.rmtree(self.folder(key), ignore_errors=True)
+
+        await blocking(begin)
+
+    async def rebuilt(self, key: str) -> None:
+        """Take the mark away."""
+        await blocking(self._mark(key).unlink, missing_ok=True)
+
+    async def prune(self, keep: Sequence[str], *, older_s: float) -> None:
+        """By the time of the last change of the folder itself."""
+        await blocking(self._prune, {_name(key) for key in keep}, clock.seconds() - older_s)
+
+    def _prune(self, keep: set[str], before: float) -> None:
+        if not self._root.is_dir():
+            return
+        for entry in self._root.iterdir():
+            name = entry.name.removesuffix(".rebuilding")
+            if name in keep or entry.lstat().st_mtime > before:
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+
+
+def tree(workspace: Path, graph: StageGraph) -> Path:
+    """Where the repository lies in the workspace folder."""
+    base = PurePosixPath(graph.workspace_base)
+    path = PurePosixPath(graph.workspace_path)
+    if path.is_relative_to(base):
+        return workspace.joinpath(*path.relative_to(base).parts)
+    return workspace
+
+
+def _name(key: str) -> str:
+    safe = _SAFE.sub("-", key).strip("-.")[:80]
+    return safe if safe == key else f"{safe}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
