@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from msgspec import Struct, field
 
@@ -15,11 +16,14 @@ class Visibility(StrEnum):
     PUBLIC = "public"
 
 
+Pusher = Literal["writer", "maintainer", "admin", "nobody"]
+
+
 class RefRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A rule for refs whose short name matches `pattern` (a glob: `*` in a part, `**` across)."""
 
     pattern: str
-    push: str = "writer"  # the least role that may push: writer | maintainer | admin | nobody
+    push: Pusher = "writer"  # the least role that may push
     force: bool = False  # whether history may be rewritten (a branch), or a tag moved
     delete: bool = False
 

@@ -1,0 +1,46 @@
+"""Git over HTTP with the real client."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fairway.testing.githost import Git, GitHost
+
+pytestmark = pytest.mark.client
+
+
+async def test_a_push_creates_the_repository_and_its_event_is_there_when_it_returns(
+    host: GitHost, git: Git, tmp_path: Path
+) -> None:
+    await git.init()
+    sha = await git.commit("first", {"a/b.txt": "hello", ".drone.yml": "kind: pipeline"})
+    await git("push", "-o", "note=1", host.remote("tide/app"), "main", "v1:refs/tags/v1", ok=False)
+    assert await host.events() == []
+    await git("tag", "v1")
+    await git("push", "-o", "note=1", host.remote("tide/app"), "main", "v1")
+    events = await host.events()
+    assert sorted((each.slug, each.ref, each.before, each.after) for each in events) == [
+        ("tide/app", "refs/heads/main", "", sha),
+        ("tide/app", "refs/tags/v1", "", sha),
+    ]
+    assert {each.actor for each in events} == {"ada"}
+    assert events[0].options == ["note=1"]
+    clone = Git(tmp_path / "clone")
+    await clone("clone", "-q", host.remote("tide/app"), ".")
+    assert (tmp_path / "clone/a/b.txt").read_text() == "hello"
+    assert await clone("rev-parse", "HEAD") == sha
+
+
+async def test_moves_and_deletions_are_events(host: GitHost, git: Git) -> None:
+    await git.init()
+    first = await git.commit("first")
+    await git("push", host.remote("tide/app"), "main", "main:other")
+    second = await git.commit("second")
+    await git("push", host.remote("tide/app"), "main", ":other")
+    events = await host.events()
+    assert [(each.ref, each.before, each.after) for each in events[2:]] == [
+        ("refs/heads/main", first, second),
+        ("refs/heads/other", first, ""),
+    ]
