@@ -13,9 +13,7 @@ import fcntl
 import logging
 import os
 import shutil
-import signal
-import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -25,13 +23,11 @@ import msgspec
 from msgspec import Struct
 
 from fairway.docker import addresses as pick
-from fairway.docker import daemon_files, firewall, interfaces, processes
+from fairway.docker import daemon_files, daemon_host, firewall, interfaces, processes
 from fairway.docker.daemon_files import Layout, State
 from fairway.model.errors import Unavailable
 
 SYSTEM_HOST: Final = "unix:///var/run/docker.sock"
-_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_CGROUPS: Final = Path("/sys/fs/cgroup")
 _FORWARDING: Final = Path("/proc/sys/net/ipv4/ip_forward")
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 20.0
@@ -75,8 +71,8 @@ def find(hosts: Iterable[str]) -> Engine | None:
     return next((found for host in hosts if host and (found := ask(host))), None)
 
 
-def provide(hosts: Iterable[str], own: OwnEngine | None) -> Engine:
-    """An Engine: one that answers at `hosts`, else our own.
+def provide(hosts: Sequence[str], own: OwnEngine | None) -> Engine:
+    """An Engine: one that answers at `hosts`, else our own (installed first, where we may).
 
     Raises Unavailable: none answers and we may not, or cannot, start one.
     """
@@ -89,6 +85,8 @@ def provide(hosts: Iterable[str], own: OwnEngine | None) -> Engine:
             code="docker-unavailable",
             remedy="start Docker, or set DOCKER_HOST to an Engine; `fairway doctor` says more",
         )
+    if own.install() and (found := find(hosts)) is not None:
+        return found  # where there is an init system, Debian's package starts Docker itself
     return own.ensure()
 
 
@@ -108,6 +106,19 @@ class OwnEngine:
         """Whether the daemon that we started lives (it may still be starting)."""
         state = self._load()
         return state is not None and processes.is_alive(state.dockerd)
+
+    def install(self) -> bool:
+        """As root where apt is: have Debian's Docker. Returns whether anything was installed.
+
+        Raises Unavailable when the packages cannot be installed. May be retried.
+        """
+        if not daemon_host.may_install() or not daemon_host.missing_programs():
+            return False
+        packages = daemon_host.PACKAGES
+        self._say(f"installing {' '.join(packages)} from Debian's packages: no Docker is here")
+        for words in (("update",), ("install", "-y", "--no-install-recommends", *packages)):
+            daemon_host.apt_get(words)
+        return True
 
     def ensure(self) -> Engine:
         """Have it running: adopt what lives, start what died. Containers outlive a dead dockerd.
@@ -154,7 +165,7 @@ class OwnEngine:
     # Starting
 
     def _start(self) -> Engine:
-        programs = _programs()
+        programs = daemon_host.programs()
         state = self._load() or self._new_state()
         if not processes.is_alive(state.dockerd):
             self._note_what_is_here(state)
@@ -171,16 +182,16 @@ class OwnEngine:
         return found
 
     def _new_state(self) -> State:
-        taken = pick.routes(_text(Path("/proc/net/route")))
-        taken += pick.nameservers(_text(Path("/etc/resolv.conf")))
+        taken = pick.routes(daemon_host.text(Path("/proc/net/route")))
+        taken += pick.nameservers(daemon_host.text(Path("/etc/resolv.conf")))
         return State(addresses=pick.choose(taken), bridge=pick.bridge_name(str(self.paths.folder)))
 
     def _note_what_is_here(self, state: State) -> None:
         """Once for each start of the machine: after a crash our own rules are still there."""
         if state.boot == processes.boot_id():
             return
-        state.before, state.boot = _rules(), processes.boot_id()
-        state.forwarding = _text(_FORWARDING).strip()
+        state.before, state.boot = daemon_host.rules(), processes.boot_id()
+        state.forwarding = daemon_host.text(_FORWARDING).strip()
         self._save(state)
 
     def _write_config(self, state: State) -> None:
@@ -216,11 +227,12 @@ class OwnEngine:
 
         processes.wait_for(answers, _START_SECONDS)
         if not found:
+            processes.end(state.dockerd, _STOP_SECONDS)  # one that hangs: the next try starts it
             raise self._did_not_start("dockerd")
         return found[0]
 
     def _did_not_start(self, program: str) -> Unavailable:
-        lines = _text(self.paths.log(program)).strip().splitlines()
+        lines = daemon_host.text(self.paths.log(program)).strip().splitlines()
         last = lines[-1] if lines else "it printed nothing"
         return Unavailable(
             f"{program} does not start: {last}",
@@ -236,9 +248,9 @@ class OwnEngine:
 
     def _put_back(self, state: State) -> None:
         """A starting dockerd empties Docker's chains, another daemon's rules with them."""
-        if _other_daemons(state):
-            for command in firewall.lost(state.before, _rules()):
-                _iptables(command)
+        if daemon_host.other_daemons(state):
+            for command in firewall.lost(state.before, daemon_host.rules()):
+                daemon_host.iptables(command)
 
     # Stopping
 
@@ -255,10 +267,10 @@ class OwnEngine:
         """With live-restore, containers of a daemon that was killed have outlived it."""
         for pid, words in list(processes.everything()):
             if daemon_files.is_shim_of(words, self.paths):
-                for inner in _children(pid):
-                    _kill(inner)
-                _kill(pid)
-                _remove_cgroups(words[words.index("-id") + 1])
+                for inner in daemon_host.children(pid):
+                    daemon_host.kill(inner)
+                daemon_host.kill(pid)
+                daemon_host.remove_cgroups(words[words.index("-id") + 1])
 
     def _unmount(self) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
@@ -269,10 +281,10 @@ class OwnEngine:
     def _clean_network(self, state: State) -> None:
         bridges = firewall.owned_bridges(interfaces.addresses(), state.addresses)
         ours = firewall.Ours(bridges=tuple({*bridges, state.bridge}), addresses=state.addresses)
-        others = _other_daemons(state)
-        before = state.before if state.boot == processes.boot_id() else _rules()
-        for command in firewall.removal(before, _rules(), ours, others=others):
-            _iptables(command)
+        others = daemon_host.other_daemons(state)
+        before = state.before if state.boot == processes.boot_id() else daemon_host.rules()
+        for command in firewall.removal(before, daemon_host.rules(), ours, others=others):
+            daemon_host.iptables(command)
         for bridge in ours.bridges:
             interfaces.remove_bridge(bridge)
         if state.forwarding == "0" and not others:
@@ -299,83 +311,3 @@ class OwnEngine:
         with (self.paths.folder / "lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
-
-
-def _programs() -> dict[str, str]:
-    found = {name: shutil.which(name, path=_PATH) for name in ("dockerd", "containerd", "iptables")}
-    missing = [name for name, path in found.items() if path is None]
-    if os.geteuid() != 0:
-        raise Unavailable(
-            "no Docker Engine answers, and only root can start one",
-            code="docker-needs-root",
-            remedy="start Docker as root, or ask for access to its socket (group docker)",
-        )
-    if missing:
-        raise Unavailable(
-            f"{', '.join(missing)}: not installed",
-            code="docker-missing",
-            remedy="apt-get update && apt-get install -y docker.io iptables",
-        )
-    return {name: path for name, path in found.items() if path}
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
-
-
-def _run(program: str, *words: str) -> str:
-    found = shutil.which(program, path=_PATH)
-    if found is None:
-        return ""
-    done = subprocess.run(  # noqa: S603 an argument list of our own, no shell
-        [found, *words], capture_output=True, text=True, check=False, timeout=30
-    )
-    if done.returncode:
-        _log.warning("%s %s: %s", program, " ".join(words), done.stderr.strip())
-    return done.stdout
-
-
-def _rules() -> firewall.Rules:
-    return firewall.parse(_run("iptables-save"))
-
-
-def _iptables(command: firewall.Command) -> None:
-    _run("iptables", "-w", *command)
-
-
-def _other_daemons(state: State) -> bool:
-    own = state.dockerd.pid if state.dockerd else -1
-    return any(
-        Path(words[0]).name == "dockerd" and pid != own and processes.same_network(pid)
-        for pid, words in processes.everything()
-        if words
-    )
-
-
-def _children(pid: int) -> list[int]:
-    listed = _text(Path(f"/proc/{pid}/task/{pid}/children"))
-    return [int(word) for word in listed.split()]
-
-
-def _remove_cgroups(container: str) -> None:
-    """A shim that was killed leaves its container's control groups; empty ones can be removed."""
-    processes.wait_for(lambda: not _rmdir(container), 5.0)
-
-
-def _rmdir(container: str) -> bool:
-    """Whether groups of the container are left (a killed process takes a moment to leave)."""
-    left = False
-    for pattern in (f"docker/{container}", f"system.slice/docker-{container}.scope"):
-        for group in [*_CGROUPS.glob(pattern), *_CGROUPS.glob(f"*/{pattern}")]:
-            with contextlib.suppress(OSError):
-                group.rmdir()
-            left = left or group.exists()
-    return left
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
