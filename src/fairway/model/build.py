@@ -73,7 +73,8 @@ class Build(Struct, frozen=True, kw_only=True):
     parent: int = 0
     retry: Retry | None = None
     params: dict[str, str] = field(default_factory=dict)
-    config: str = ""
+    config: str = ""  # the pipeline file as it was
+    expanded: str = ""  # ... with its templates expanded; "" where that is the same
     changed: list[str] | None = None
     debug: bool = False
     created: int = 0
@@ -81,6 +82,11 @@ class Build(Struct, frozen=True, kw_only=True):
     finished: int | None = None
     deadline: int | None = None
     version: int = 0
+
+    @property
+    def text(self) -> str:
+        """What stages are compiled from."""
+        return self.expanded or self.config
 
     @property
     def facts(self) -> dict[str, Any]:

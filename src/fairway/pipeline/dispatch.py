@@ -130,13 +130,17 @@ class Dispatch(Protocol):
     async def lease(self, runner: Runner, *, wait_s: float = 30.0) -> Lease | None:
         """The next stage for this runner, waiting at most `wait_s`; None when there is none.
 
-        A stage whose former lease by the same runner name still holds is handed out again at once
-        (the runner was restarted), others' only after it expired.
+        A stage whose former lease by the same runner name, but another `instance`, still holds is
+        handed out again at once (the runner was restarted), others' only after it expired.
         """
         ...
 
     async def renew(self, stage: int, token: str) -> Orders:
-        """Say that the holder lives; learn what is wanted."""
+        """Say that the holder lives; learn what is wanted.
+
+        Answers at once when the holder shall stop, else when that is asked or after
+        `RENEW_SECONDS`: call it again and again, without a pause, and a stop is heard at once.
+        """
         ...
 
     async def step(self, stage: int, token: str, report: StepReport) -> Orders:

@@ -1,0 +1,207 @@
+"""Builds: made of what happened, repeated, cancelled, approved.
+
+Git is read before the transaction; the transaction then writes build, stages, steps and events at
+once. Every way to a build goes through `make`, so that every one meets the same checks: its key,
+the file, the signature, the superseded builds before it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from fairway.kit.aio import Wake, blocking
+from fairway.model.build import Build, BuildEvent, Retry
+from fairway.model.errors import Conflict, Internal
+from fairway.model.repository import Repository
+from fairway.pipeline import making, planning
+from fairway.pipeline.draft import Draft, Signatures, Sources, Templates
+from fairway.pipeline.facts import Installation, context_of
+from fairway.pipeline.planning import Prepared
+from fairway.store.database import Database
+
+NO_FILE: Final = "no-pipeline-file"
+_WITHOUT_CHANGES: Final = frozenset({BuildEvent.TAG, BuildEvent.CUSTOM, BuildEvent.CRON})
+
+
+class Builds:
+    """Makes builds and changes their course."""
+
+    def __init__(
+        self,
+        database: Database,
+        sources: Sources,
+        *,
+        signatures: Signatures,
+        templates: Templates,
+        installation: Installation,
+        wake: Wake,
+    ) -> None:
+        """`wake` is set when stages may have become ready to run."""
+        self._database = database
+        self._sources = sources
+        self._signatures = signatures
+        self._templates = templates
+        self._installation = installation
+        self._wake = wake
+
+    async def make(self, repository_id: int, draft: Draft) -> Build | None:
+        """Make the build of a draft, or find the one that its key made already.
+
+        None when there is nothing to build: no pipeline file, no pipeline that the event
+        triggers, an inactive repository. For a `required` draft that is an error instead.
+        Raises `NotFound`, `InvalidInput`, `Conflict`, `Unavailable`; safe to call again.
+        """
+        repository, known = await self._database.read(making.begin, repository_id, draft.key)
+        if known is not None:
+            return known
+        if not repository.active:
+            _none(draft, "repository-inactive", f"{repository.slug} is not active")
+            return None
+        draft = await self._with_file(repository, draft)
+        if draft.config is None:
+            said = f"{repository.slug} has no {repository.config_path} at {draft.after[:12]}"
+            _none(draft, NO_FILE, said)
+            return None
+        return await self._made(repository, draft, draft.config)
+
+    async def _made(self, repository: Repository, draft: Draft, text: str) -> Build | None:
+        prepared = await self._prepared(repository, draft, text)
+        if draft.retry is not None:
+            prepared = await self._database.read(
+                making.carried, repository, draft.retry, prepared, number=draft.parent
+            )
+        if not prepared.stages and not prepared.error:
+            _none(draft, "nothing-triggered", f"no pipeline is for a {draft.event} here")
+            return None
+        reason = await self._why_blocked(repository, text)
+        if reason:
+            prepared = planning.blocked(prepared)
+        made = await self._database.write(
+            making.insert, repository.id, draft, prepared, reason=reason
+        )
+        self._wake.set()
+        return made
+
+    async def _with_file(self, repository: Repository, draft: Draft) -> Draft:
+        if draft.config is not None:
+            return draft
+        path = repository.config_path
+        text = await self._sources.config(repository.id, draft.after, path)
+        changed = draft.changed
+        if text is not None and changed is None and draft.event not in _WITHOUT_CHANGES:
+            changed = await self._sources.changed(repository.id, draft.before, draft.after)
+        return replace(draft, config=text, changed=changed)
+
+    async def _prepared(self, repository: Repository, draft: Draft, text: str) -> Prepared:
+        templates = await self._templates.templates(repository, text)
+        context = context_of(
+            self._installation, repository, making.preview(repository, draft), templates=templates
+        )
+        return await blocking(planning.prepare, text, context)
+
+    async def _why_blocked(self, repository: Repository, text: str) -> str:
+        """A protected repository's file must be signed, whatever began the build."""
+        if not repository.protected or await self._signatures.signed(repository.id, text):
+            return ""
+        return "the repository is protected and its pipeline file has no right signature"
+
+    async def retry(
+        self,
+        repository_id: int,
+        number: int,
+        *,
+        retry: Retry,
+        actor: str,
+        key: str | None = None,
+    ) -> Build:
+        """Run a finished build again: all, what failed, or one step.
+
+        Raises `NotFound`, `Conflict` (codes `build-not-finished`, `retry-running`) and
+        `InvalidInput` (the step is not there).
+        """
+        parent = await self._database.read(making.retriable, repository_id, number, retry)
+        draft = Draft(
+            event=BuildEvent(parent.event),
+            trigger=actor,
+            action=parent.action,
+            sender=actor,
+            key=_api_key(repository_id, key),
+            cron=parent.cron,
+            deploy_to=parent.deploy_to,
+            params=parent.params,
+            debug=parent.debug,
+            parent=parent.number,
+            retry=retry,
+            config=parent.config,
+            changed=parent.changed,
+            required=True,
+            **parent.facts,
+        )
+        return _certain(await self.make(repository_id, draft))
+
+    async def promote(
+        self,
+        repository_id: int,
+        number: int,
+        *,
+        target: str,
+        actor: str,
+        event: BuildEvent = BuildEvent.PROMOTE,
+        params: dict[str, str] | None = None,
+        key: str | None = None,
+    ) -> Build:
+        """Run the pipelines for a promotion (or rollback) of a finished build to `target`."""
+        parent = await self._database.read(making.finished, repository_id, number)
+        draft = Draft(
+            event=event,
+            trigger=actor,
+            sender=actor,
+            key=_api_key(repository_id, key),
+            deploy_to=target,
+            params={**parent.params, **(params or {})},
+            parent=parent.number,
+            changed=parent.changed,
+            required=True,
+            **parent.facts,
+        )
+        return _certain(await self.make(repository_id, draft))
+
+    async def cancel(self, repository_id: int, number: int, *, actor: str, why: str = "") -> Build:
+        """End a build. What runs is told to stop; a build that has ended stays as it is.
+
+        Raises `NotFound`, and `Conflict` (code `build-finished`).
+        """
+        reason = why or f"cancelled by {actor}"
+        done = await self._database.write(
+            making.cancel, repository_id, number, actor=actor, reason=reason
+        )
+        self._wake.set()
+        return done
+
+    async def decide(self, repository_id: int, number: int, *, actor: str, approved: bool) -> Build:
+        """Approve or decline a blocked build.
+
+        Raises `NotFound`, and `Conflict` (code `build-not-blocked`).
+        """
+        work = making.approve if approved else making.decline
+        done = await self._database.write(work, repository_id, number, actor)
+        self._wake.set()
+        return done
+
+
+def _none(draft: Draft, code: str, said: str) -> None:
+    """No build comes of it: silently for an event, as an error for a person."""
+    if draft.required:
+        raise Conflict(said, code=code, remedy="look at the file with `fairway compile`")
+
+
+def _certain(made: Build | None) -> Build:
+    if made is None:
+        raise Internal("a build that was asked for was neither made nor refused")
+    return made
+
+
+def _api_key(repository_id: int, key: str | None) -> str | None:
+    return f"api/{repository_id}/{key}" if key else None

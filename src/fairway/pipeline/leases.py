@@ -1,0 +1,142 @@
+"""A lease's content: the graph compiled now, secrets, credentials, and what has run already."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from msgspec.structs import replace
+
+from fairway.kit.aio import blocking
+from fairway.model.stage import Stage
+from fairway.model.status import Status
+from fairway.model.step import Step
+from fairway.pipeline import compile as compiler
+from fairway.pipeline.compile import Context
+from fairway.pipeline.compile.environ import build_variables
+from fairway.pipeline.dispatch import Lease, StepState
+from fairway.pipeline.facts import Installation, clone_url, context_of
+from fairway.pipeline.graph import StageGraph
+from fairway.pipeline.leasing import Taken
+from fairway.pipeline.secrets import Secrets
+
+CLONE_USER: Final = "fairway-build"
+
+
+class Leases:
+    """Composes leases."""
+
+    def __init__(self, secrets: Secrets, installation: Installation, *, registry: str) -> None:
+        """`registry` is our registry's host:port as engines reach it."""
+        self._secrets = secrets
+        self._installation = installation
+        self._registry = registry
+
+    async def compose(self, taken: Taken, token: str) -> Lease:
+        """All that the runner needs.
+
+        Raises `BadFile` when the file cannot be right after all, `NotFound` when its pipeline has
+        gone, `Unavailable` when a secret cannot be opened.
+        """
+        context = context_of(
+            self._installation,
+            taken.repository,
+            taken.build,
+            stage=taken.stage,
+            stages=taken.stages,
+        )
+        text, name = taken.build.text, taken.stage.name
+        graph = await blocking(compiler.compile_stage, text, name, context)
+        graph, secrets = await self._secrets.for_stage(taken.ancestry, graph)
+        return Lease(
+            stage=taken.stage.id,
+            build=taken.build.id,
+            key=key_of(taken.stage),
+            token=token,
+            graph=graph,
+            steps=[_state(step, taken) for step in taken.steps if _told(step)],
+            secrets=secrets,
+            environment=_environment(context, taken.stage),
+            clone_url=clone_url(self._installation, taken.repository),
+            clone_user=CLONE_USER,
+            clone_password=taken.credential,
+            registry=self._registry,
+            registry_token=taken.credential,
+            built=_built(taken.images),
+            workspace=taken.stage.workspace,
+            fallback=_fallback(graph, taken.steps),
+            log_limit=self._installation.log_limit_bytes,
+            deadline=taken.build.deadline or 0,
+            attempt=taken.stage.attempt,
+        )
+
+
+def key_of(stage: Stage) -> str:
+    """The engine's key of a stage."""
+    return f"b{stage.build}-s{stage.id}"
+
+
+def _told(step: Step) -> bool:
+    return step.status is not Status.PENDING or step.attempt > 1
+
+
+def _state(step: Step, taken: Taken) -> StepState:
+    raw, done = taken.log_ends.get(step.number, (0, False))
+    return StepState(
+        number=step.number,
+        name=step.name,
+        status=step.status,
+        attempt=step.attempt,
+        exit_code=step.exit_code,
+        error=step.error,
+        started=step.started,
+        stopped=step.stopped,
+        log_raw=raw,
+        log_done=done,
+    )
+
+
+def _built(images: list[dict[str, str]]) -> dict[str, str]:
+    return {
+        image["name"]: f"{image['repository']}@{image['digest']}"
+        for image in images
+        if image.get("repository")
+    }
+
+
+def _environment(context: Context, stage: Stage) -> dict[str, str]:
+    """Variables that only the leased stage knows."""
+    return {
+        **build_variables(context),
+        "DRONE_STAGE_MACHINE": stage.machine,
+        "DRONE_STAGE_NUMBER": str(stage.number),
+        "DRONE_STAGE_STARTED": str(context.stage.started),
+        "DRONE_STAGE_VERSION": str(stage.version),
+    }
+
+
+def _fallback(graph: StageGraph, steps: list[Step]) -> StageGraph | None:
+    """What a retry runs when the kept workspace is gone: its steps, and all that they hang on."""
+    carried = {step.name for step in steps if step.carried}
+    if not carried:
+        return None
+    needed = _with_ancestors({step.name for step in steps} - carried, graph)
+    kept = tuple(step for step in graph.steps if step.name in needed or step.clone)
+    names = {step.name for step in kept}
+    cut = tuple(
+        replace(step, depends_on=tuple(name for name in step.depends_on if name in names))
+        for step in kept
+    )
+    return replace(graph, steps=cut)
+
+
+def _with_ancestors(names: Collection[str], graph: StageGraph) -> set[str]:
+    edges = {step.name: step.depends_on for step in graph.steps}
+    found: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo.extend(edges.get(name, ()))
+    return found

@@ -1,0 +1,247 @@
+"""The transactions of `Dispatch`: taking a stage, renewing it, writing what its runner reports."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from msgspec import Struct, to_builtins
+from sqlalchemy import Connection
+
+from fairway.access import tokens
+from fairway.access.tokens import BUILD_SCOPES
+from fairway.kit import clock
+from fairway.model.build import Build
+from fairway.model.errors import Conflict
+from fairway.model.repository import Repository
+from fairway.model.stage import Stage
+from fairway.model.status import Status
+from fairway.model.step import Step
+from fairway.model.token import TokenScope
+from fairway.pipeline import course, scheduler
+from fairway.pipeline.brakes import brakes_of
+from fairway.pipeline.dispatch import LEASE_SECONDS, Orders, Runner, StageReport, StepReport
+from fairway.pipeline.report import saved_report
+from fairway.store import builds, logs, outbox, reports, runners, stages, steps
+
+LEASE_MS = int(LEASE_SECONDS * 1000)
+
+
+class Taken(Struct, frozen=True, kw_only=True):
+    """A stage that was just leased, and all that its lease is composed of."""
+
+    stage: Stage
+    stages: list[Stage]
+    build: Build
+    ancestry: list[Build]  # the build, and what it repeats or promotes, to the origin
+    repository: Repository
+    steps: list[Step]
+    log_ends: dict[int, tuple[int, bool]]  # step number -> raw bytes kept, whether whole
+    images: list[dict[str, str]]  # what earlier steps of the build pushed, and carried ones
+    credential: str  # this build's
+
+
+def digest(token: str) -> str:
+    """What is kept of a lease's token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def lost() -> Conflict:
+    """The error for a token that is no longer the stage's."""
+    return Conflict("another runner holds this stage now, or it has ended", code="lease-lost")
+
+
+def holder_of(runner: Runner) -> str:
+    """Who holds a lease: one start of one runner."""
+    return f"{runner.name}/{runner.instance}"
+
+
+def seen(db: Connection, runner: Runner) -> None:
+    """Remember what a runner says of itself."""
+    values = {
+        "type": runner.type,
+        "os": runner.os,
+        "arch": runner.arch,
+        "variant": runner.variant,
+        "kernel": runner.kernel,
+        "labels": runner.labels,
+        "capacity": runner.capacity,
+        "version": runner.version,
+    }
+    runners.seen(db, runner.name, values)
+
+
+def wanted(db: Connection, runner: Runner) -> list[Stage]:
+    """What this runner may take now, best first: its own from before a restart, then the queue."""
+    mine = [
+        stage
+        for stage in stages.held_by(db, runner.name)
+        if stage.holder != holder_of(runner) and runner.instance
+    ]
+    queue = stages.queued(db, clock.now(), kind=runner.type)
+    if not mine and not queue:
+        return []
+    return mine + scheduler.choose(runner, queue, stages.active(db), brakes_of(db))
+
+
+def take(db: Connection, runner: Runner, token: str) -> Taken | None:
+    """Lease the first stage that is to be had. None when there is none (any more)."""
+    for stage in wanted(db, runner):
+        claimed = stages.claim(
+            db,
+            stage,
+            holder=holder_of(runner),
+            machine=runner.name,
+            token=digest(token),
+            until=clock.now() + LEASE_MS,
+        )
+        if claimed:
+            return _taken(db, stage, runner=runner)
+    return None
+
+
+def _taken(db: Connection, before: Stage, *, runner: Runner) -> Taken:
+    if before.attempt and before.machine != runner.name:
+        steps.restart(db, before.id)
+    repository = builds.repository_of(db, before.repository)
+    build = builds.locked(db, before.build)
+    _begin(db, build, repository)
+    build = course.advance(db, build.id, slug=repository.slug)
+    stage = stages.find(db, before.id)
+    if not before.attempt:
+        course.tell_stage(db, build, stage, status=Status.RUNNING, slug=repository.slug)
+    found = steps.of_stage(db, stage.id)
+    return Taken(
+        stage=stage,
+        stages=stages.of_build(db, build.id),
+        build=build,
+        ancestry=builds.ancestry(db, build),
+        repository=repository,
+        steps=found,
+        log_ends=_log_ends(db, found),
+        images=_images(db, build),
+        credential=_credential(db, build),
+    )
+
+
+def _begin(db: Connection, build: Build, repository: Repository) -> None:
+    if build.started is None:
+        now = clock.now()
+        deadline = now + repository.timeout_s * 1000 if repository.timeout_s else None
+        builds.change(db, build.id, started=now, deadline=deadline)
+
+
+def _log_ends(db: Connection, found: list[Step]) -> dict[int, tuple[int, bool]]:
+    ends: dict[int, tuple[int, bool]] = {}
+    for step in found:
+        row = logs.find(db, step.id, step.attempt)
+        if row is not None:
+            ends[step.number] = (row.raw, row.done)
+    return ends
+
+
+def _images(db: Connection, build: Build) -> list[dict[str, str]]:
+    """Images that the build's steps may use by name; its own last, so that they win."""
+    chain = reversed(builds.ancestry(db, build))
+    return [image for one in chain for step in steps.of_build(db, one.id) for image in step.images]
+
+
+def _credential(db: Connection, build: Build) -> str:
+    """This build's own credentials. What a fork sends may use images, but push none."""
+    origin = builds.ancestry(db, build)[-1]
+    kept = [each for each in BUILD_SCOPES if not origin.fork or each != TokenScope.REGISTRY_PUSH]
+    expires = (build.deadline or clock.now() + 24 * 3600_000) + 3600_000
+    return tokens.mint_for_build(db, build.id, scopes=kept, expires=expires).reveal()
+
+
+def renew(db: Connection, stage_id: int, token: str) -> Orders:
+    """Extend a lease. Raises `Conflict` (`lease-lost`)."""
+    until = clock.now() + LEASE_MS
+    stage = stages.renew(db, stage_id, digest(token), until)
+    if stage is None:
+        raise lost()
+    return orders_of(stage, until=until)
+
+
+def orders(db: Connection, stage_id: int, token: str) -> Orders:
+    """What is wanted of the holder, without extending its lease. Raises `Conflict`."""
+    return orders_of(_held(db, stage_id, token))
+
+
+def orders_of(stage: Stage, *, until: int | None = None) -> Orders:
+    """What a stage's row asks of its holder."""
+    if stage.status is not Status.RUNNING:
+        return Orders(stop=True, reason=stage.reason or "the stage has ended", until=0)
+    return Orders(stop=stage.stop, reason=stage.reason, until=until or stage.until or 0)
+
+
+def _held(db: Connection, stage_id: int, token: str) -> Stage:
+    stage = stages.by_token(db, stage_id, digest(token))
+    if stage is None:
+        raise lost()
+    return stage
+
+
+def step_reported(db: Connection, stage_id: int, token: str, report: StepReport) -> Orders:
+    """Write a step's start or end; a report heard before, or overtaken, changes nothing."""
+    stage = _held(db, stage_id, token)
+    if stage.status is not Status.RUNNING:
+        return orders_of(stage)
+    step = steps.at(db, stage_id, report.number)
+    if not _new(step, report):
+        return orders_of(stage)
+    values: dict[str, Any] = {
+        "status": report.status,
+        "attempt": report.attempt,
+        "exit_code": report.exit_code,
+        "error": report.error,
+        "carried": 0,
+        "started": report.started or (step.started if not step.carried else None) or clock.now(),
+        "stopped": (report.stopped or clock.now()) if report.status.done else None,
+        "images": to_builtins(report.images),
+    }
+    steps.change(db, step.id, **values)
+    if report.cases or report.lines_total:
+        reports.save(db, step.id, report.attempt, saved_report(report))
+    build = builds.find(db, stage.build)
+    slug = builds.repository_of(db, build.repository).slug
+    course.tell_step(db, build, stage, step, status=report.status, slug=slug)
+    for event in course.images_of(build, steps.find(db, step.id), slug=slug):
+        outbox.append(
+            db, event, key=f"image-built/{step.id}/{event.repository_name}/{event.digest}"
+        )
+    return orders_of(stage)
+
+
+def _new(step: Step, report: StepReport) -> bool:
+    """Whether a report says more than what is written."""
+    if step.carried:
+        return True
+    if report.attempt != step.attempt:
+        return report.attempt > step.attempt
+    return not step.status.done and report.status is not step.status
+
+
+def finished(db: Connection, stage_id: int, token: str, report: StageReport) -> None:
+    """Write a stage's end; hearing it twice changes nothing."""
+    stage = _held(db, stage_id, token)
+    if stage.status is not Status.RUNNING:
+        return
+    build = builds.locked(db, stage.build)
+    stage = stages.find(db, stage_id)
+    course.end_stage(
+        db,
+        build,
+        stage,
+        reported=report.status,
+        slug=builds.repository_of(db, build.repository).slug,
+        error=report.error,
+        exit_code=report.exit_code,
+        stopped=report.stopped,
+    )
+
+
+def log_place(db: Connection, stage_id: int, token: str, number: int) -> int:
+    """The step whose log a holder may write. Raises `Conflict` (`lease-lost`)."""
+    _held(db, stage_id, token)
+    return steps.at(db, stage_id, number).id

@@ -1,0 +1,82 @@
+"""From a pipeline file's text to the stages and steps that a new build gets. Pure."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from fairway.model.errors import FairwayError
+from fairway.model.stage import NewStage, NewStep
+from fairway.model.status import Status
+from fairway.pipeline import compile as compiler
+from fairway.pipeline.compile import Context, PlannedPipeline
+from fairway.pipeline.graph import FailurePolicy, StepGraph
+
+
+class Prepared(Struct, frozen=True, kw_only=True):
+    """What becomes of a file: stages, or the error that the build ends with. Neither: no build."""
+
+    text: str = ""  # templates expanded: what each stage is compiled from
+    stages: list[NewStage] = field(default_factory=list)
+    error: str = ""
+
+
+def prepare(text: str, context: Context) -> Prepared:
+    """Plan a build. A file that cannot be right gives the message with its place."""
+    plan = compiler.plan(text, context)
+    if plan.errors:
+        return Prepared(text=plan.text, error="\n".join(str(one.error()) for one in plan.errors))
+    stages = [_stage(pipeline, plan.text, context) for pipeline in plan.matched]
+    return Prepared(text=plan.text, stages=stages)
+
+
+def _stage(pipeline: PlannedPipeline, text: str, context: Context) -> NewStage:
+    steps: list[NewStep] = []
+    error = "\n".join(str(one.error()) for one in pipeline.errors)
+    if pipeline.kind == "pipeline" and not error:
+        try:
+            graph = compiler.compile_stage(text, pipeline.name, context)
+        except FairwayError as refused:
+            error = str(refused)
+        else:
+            steps = [_step(step) for step in graph.steps]
+    return NewStage(
+        number=pipeline.number,
+        name=pipeline.name,
+        status=Status.ERRORED if error else Status.WAITING,
+        error=error,
+        kind=pipeline.kind,
+        type=pipeline.type,
+        os=pipeline.os,
+        arch=pipeline.arch,
+        variant=pipeline.variant,
+        kernel=pipeline.version,
+        labels=pipeline.labels,
+        depends_on=list(pipeline.depends_on),
+        on_success=pipeline.on_success,
+        on_failure=pipeline.on_failure,
+        concurrency=pipeline.concurrency,
+        line=pipeline.line,
+        steps=steps,
+    )
+
+
+def _step(step: StepGraph) -> NewStep:
+    return NewStep(
+        number=step.number,
+        name=step.name,
+        image=step.image_written or step.image,
+        service=step.service,
+        detach=step.detach,
+        ignored=step.failure is FailurePolicy.IGNORE,
+        depends_on=list(step.depends_on),
+    )
+
+
+def blocked(prepared: Prepared) -> Prepared:
+    """The same build, waiting for a person's word."""
+    stages = [
+        stage if stage.status.done else replace(stage, status=Status.BLOCKED)
+        for stage in prepared.stages
+    ]
+    return replace(prepared, stages=stages)
