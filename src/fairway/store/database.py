@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -17,11 +18,14 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool
 
-from fairway.kit.aio import blocking
+from fairway.kit.aio import Wake, blocking
 from fairway.model.errors import Unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+ANNOUNCED: Final = "fairway_announced"
+"""Key of `Connection.info` that the outbox sets: this transaction wrote an event."""
 
 _TRIES: Final = 5
 _SERIALISATION: Final = frozenset({"40001", "40P01"})
@@ -44,6 +48,7 @@ class Database:
         self.sqlite = url.startswith("sqlite")
         self._durable = durable
         self._lock = threading.RLock()
+        self.events = Wake()  # a hint: a transaction of this process wrote an event
         self.engine = self._engine()
 
     def _engine(self) -> Engine:
@@ -74,7 +79,10 @@ class Database:
         Raises what `work` raises (nothing is written then) and `Unavailable` when the database
         cannot be reached or is full; may be retried if `work` may.
         """
-        return await blocking(self.write_now, work, *args, **kwargs)
+        result, announced = await blocking(self._write, work, *args, **kwargs)
+        if announced:
+            self.events.set()
+        return result
 
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -85,16 +93,20 @@ class Database:
     def write_now(
         self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """`write` for callers that may block."""
+        """`write` for callers that may block; it rings no `events`."""
+        return self._write(work, *args, **kwargs)[0]
+
+    def _write(
+        self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> tuple[T, bool]:
         for left in range(_TRIES - 1, -1, -1):
             try:
-                if self.sqlite:
-                    with self._lock, self.engine.connect() as plain:
-                        db = plain.execution_options(fairway_begin="BEGIN IMMEDIATE")
-                        with db.begin():
-                            return work(db, *args, **kwargs)
-                with self.engine.begin() as db:
-                    return work(db, *args, **kwargs)
+                with self._alone(), self.engine.connect() as plain:
+                    db = plain.execution_options(fairway_begin="BEGIN IMMEDIATE")
+                    db.info.pop(ANNOUNCED, None)
+                    with db.begin():
+                        result = work(db, *args, **kwargs)
+                    return result, bool(db.info.pop(ANNOUNCED, False))
             except DBAPIError as error:
                 if not left or not _worth_another_try(error):
                     raise _translated(error) from error
@@ -109,6 +121,9 @@ class Database:
                 return work(db, *args, **kwargs)
         except DBAPIError as error:
             raise _translated(error) from error
+
+    def _alone(self) -> AbstractContextManager[Any]:
+        return self._lock if self.sqlite else nullcontext()
 
     def close(self) -> None:
         """Close all connections."""

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from fairway.kit import clock
 from fairway.model.events import BY_KIND, Event
+from fairway.store.database import ANNOUNCED
 from fairway.store.schema import delivery, event
 
 TRIES: Final = 10
@@ -60,6 +61,7 @@ def append(db: Connection, what: Event, *, key: str | None = None) -> int | None
     if row is None:
         return None
     number: int = row[0]
+    db.info[ANNOUNCED] = True
     due = clock.now()
     for handler in _handlers.get(what.kind, ()):
         db.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -83,9 +84,7 @@ def test_a_failing_event_holds_its_subject_back_until_it_is_parked(
     assert numbers(database, "judge") == [(1, 2)]
 
 
-def test_a_parked_event_is_shown_and_can_be_replayed(
-    database: Database, time: list[float]
-) -> None:
+def test_a_parked_event_is_shown_and_can_be_replayed(database: Database, time: list[float]) -> None:
     database.write_now(outbox.append, created(1))
     for _ in range(outbox.TRIES):
         (pending,) = database.read_now(outbox.due, ["judge"])
@@ -113,3 +112,16 @@ def test_a_stream_reads_on_from_where_it_was(database: Database) -> None:
     database.write_now(outbox.append, created(1, 2))
     ((_, _, event),) = database.read_now(outbox.since, seen)
     assert event == created(1, 2)
+
+
+async def test_writing_an_event_rings_and_other_writes_do_not(database: Database) -> None:
+    async with asyncio.TaskGroup() as group:
+        rung = group.create_task(database.events.wait(5))
+        await asyncio.sleep(0)
+        await database.write(outbox.append, created(1))
+    assert rung.result()
+    async with asyncio.TaskGroup() as group:
+        silent = group.create_task(database.events.wait(0.01))
+        await asyncio.sleep(0)
+        await database.write(outbox.last)
+    assert not silent.result()
