@@ -26,7 +26,7 @@ _LONGEST_SEGMENT: Final = 200
 
 
 class Item(Struct, frozen=True):
-    """A key that is there. `modified` is in milliseconds UTC."""
+    """A key that is there. `modified` (milliseconds UTC) is the last write, or the sealing."""
 
     key: str
     size: int
@@ -80,7 +80,10 @@ class Blobs(Protocol):
         """
 
     async def seal(self, key: str, to: str) -> None:
-        """Rename a grown key and bring it to the disk; replaces `to`."""
+        """Rename a grown key and bring it to the disk; replaces `to`.
+
+        Raises NotFound when there is no such key.
+        """
 
     def path(self, key: str) -> Path | None:
         """The file that holds a key, if this is a folder: the kernel may send it."""

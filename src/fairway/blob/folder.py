@@ -135,7 +135,7 @@ class Folder:
         with _translated(self.root):
             try:
                 file.unlink()
-            except (FileNotFoundError, NotADirectoryError):
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return False
             _remove_empty(file.parent, self.root)
             return True
@@ -164,7 +164,13 @@ class Folder:
             _sync_folders(self.path(key).parent, self.root)
 
     def _seal(self, key: str, target: Path) -> None:
-        self._sync(key)
+        file = self._open(key)
+        with _translated(self.root):
+            try:
+                os.utime(file)  # its age counts from now on
+                os.fsync(file)
+            finally:
+                os.close(file)
         self._rename(self.path(key), target)
         _remove_empty(self.path(key).parent, self.root)
 

@@ -8,7 +8,7 @@ That, and `touch before you look`, makes both databases' isolation enough.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 from sqlalchemy import Connection, Select, collate, delete, func, insert, select, update
@@ -18,12 +18,12 @@ from fairway.kit import clock
 from fairway.store.schema import (
     blob,
     blob_link,
-    manifest,
     registry_repository,
     repository,
-    tag,
     upload,
 )
+
+T = TypeVar("T")
 
 _TOUCH_AGAIN_MS: Final = 60_000
 _BATCH: Final = 500
@@ -37,46 +37,6 @@ class Blob(Struct, frozen=True):
     key: str
     size: int
     touched: int = 0
-
-
-class Stored(Struct, frozen=True):
-    """A manifest as it was pushed."""
-
-    digest: str
-    media_type: str
-    body: bytes
-    touched: int
-
-
-class NewManifest(Struct, frozen=True):
-    """A manifest to store, with what it points at. `needed` must be there, by digest and size."""
-
-    digest: str
-    media_type: str
-    artifact_type: str
-    subject: str | None
-    body: bytes
-    blobs: tuple[str, ...] = ()
-    manifests: tuple[str, ...] = ()
-    needed: tuple[tuple[str, int], ...] = ()
-    annotations: dict[str, str] = {}
-
-
-class Missing(Struct, frozen=True):
-    """Why a manifest was not stored: what it points at and is not here, or has another size."""
-
-    digests: tuple[str, ...] = ()
-    sizes: tuple[str, ...] = ()
-
-
-class Referrer(Struct, frozen=True):
-    """A manifest that has a subject."""
-
-    digest: str
-    media_type: str
-    artifact_type: str
-    size: int
-    annotations: dict[str, str]
 
 
 class Upload(Struct, frozen=True):
@@ -120,7 +80,7 @@ def ensure_repository(db: Connection, name: str) -> int:
         "visibility": home.visibility if home else "private",
         "created": clock.now(),
     }
-    statement = _dialect(db).insert(registry_repository).values(values)
+    statement = dialect(db).insert(registry_repository).values(values)
     db.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
     made = find_repository(db, name)
     if made is None:
@@ -130,7 +90,7 @@ def ensure_repository(db: Connection, name: str) -> int:
 
 def repositories(db: Connection, *, last: str = "", limit: int = 100) -> list[str]:
     """Names after `last`, in ASCII order."""
-    name = _ascii(db, registry_repository.c.name)
+    name = ascii_order(db, registry_repository.c.name)
     query = select(registry_repository.c.name).where(name > last).order_by(name).limit(limit)
     return list(db.execute(query).scalars())
 
@@ -152,7 +112,7 @@ def find_blob(db: Connection, name: str, digest: str) -> Blob | None:
 
 def touch_blob(db: Connection, name: str, digest: str) -> Blob | None:
     """`find_blob` for whoever goes on to need it: collection leaves it alone for a while."""
-    _touch_blobs(db, [digest])
+    touch_blobs(db, [digest])
     return find_blob(db, name, digest)
 
 
@@ -169,7 +129,7 @@ def add_blob(db: Connection, repo: int, what: Blob) -> Blob:
         "created": now,
         "touched": now,
     }
-    statement = _dialect(db).insert(blob).values(values)
+    statement = dialect(db).insert(blob).values(values)
     statement = statement.on_conflict_do_update(index_elements=["digest"], set_={"touched": now})
     row = db.execute(statement.returning(blob.c.id, blob.c.key, blob.c.size)).one()
     link(db, repo, row.id)
@@ -184,7 +144,7 @@ def replace_blob(db: Connection, digest: str, key: str) -> None:
 def link(db: Connection, repo: int, blob_id: int) -> None:
     """Have a repository hold a blob."""
     values = {"registry_repository": repo, "blob": blob_id, "created": clock.now()}
-    statement = _dialect(db).insert(blob_link).values(values)
+    statement = dialect(db).insert(blob_link).values(values)
     unique = ["registry_repository", "blob"]
     db.execute(statement.on_conflict_do_nothing(index_elements=unique))
 
@@ -208,122 +168,6 @@ def unlink(db: Connection, name: str, digest: str) -> bool:
         )
     )
     return bool(done.rowcount)
-
-
-# ---- manifests ----------------------------------------------------------------------------------
-
-
-def find_manifest(db: Connection, name: str, reference: str) -> Stored | None:
-    """A manifest by digest or tag, or None."""
-    query = (
-        select(manifest.c.digest, manifest.c.media_type, manifest.c.body, manifest.c.touched)
-        .join(registry_repository, registry_repository.c.id == manifest.c.registry_repository)
-        .where(registry_repository.c.name == name)
-    )
-    if ":" in reference:
-        query = query.where(manifest.c.digest == reference)
-    else:
-        same = tag.c.registry_repository == manifest.c.registry_repository
-        query = query.join(tag, (tag.c.digest == manifest.c.digest) & same)
-        query = query.where(tag.c.name == reference)
-    row = db.execute(query).first()
-    return None if row is None else Stored(row.digest, row.media_type, bytes(row.body), row.touched)
-
-
-def touch_manifest(db: Connection, name: str, reference: str) -> Stored | None:
-    """`find_manifest` for whoever goes on to need it."""
-    found = find_manifest(db, name, reference)
-    repo = find_repository(db, name)
-    if found is None or repo is None:
-        return None
-    _touch_manifests(db, repo, [found.digest])
-    return find_manifest(db, name, reference)
-
-
-def put_manifest(
-    db: Connection, repo: int, what: NewManifest, tag_name: str = ""
-) -> Missing | None:
-    """Store a manifest, and point a tag at it. Returns what it lacks, and stores nothing then."""
-    lack = _lacking(db, repo, what)
-    if lack.digests or lack.sizes:
-        return lack
-    now = clock.now()
-    values = {
-        "registry_repository": repo,
-        "digest": what.digest,
-        "media_type": what.media_type,
-        "artifact_type": what.artifact_type,
-        "subject": what.subject,
-        "size": len(what.body),
-        "body": what.body,
-        "blobs": list(what.blobs),
-        "manifests": list(what.manifests),
-        "annotations": what.annotations,
-        "created": now,
-        "touched": now,
-    }
-    statement = _dialect(db).insert(manifest).values(values)
-    db.execute(
-        statement.on_conflict_do_update(
-            index_elements=["registry_repository", "digest"], set_={"touched": now}
-        )
-    )
-    if tag_name:
-        _set_tag(db, repo, tag_name, what.digest)
-    return None
-
-
-def delete_manifest(db: Connection, name: str, digest: str) -> bool:
-    """Remove a manifest and the tags that point at it. Returns whether it was there."""
-    repo = find_repository(db, name)
-    if repo is None:
-        return False
-    db.execute(delete(tag).where(tag.c.registry_repository == repo, tag.c.digest == digest))
-    done = db.execute(
-        delete(manifest).where(manifest.c.registry_repository == repo, manifest.c.digest == digest)
-    )
-    return bool(done.rowcount)
-
-
-def delete_tag(db: Connection, name: str, tag_name: str) -> bool:
-    """Remove a tag; its manifest stays until it is collected. Returns whether it was there."""
-    repo = find_repository(db, name)
-    done = db.execute(delete(tag).where(tag.c.registry_repository == repo, tag.c.name == tag_name))
-    return bool(done.rowcount)
-
-
-def tags(db: Connection, repo: int, *, last: str = "", limit: int = 1000) -> list[str]:
-    """Tags after `last`, in ASCII order."""
-    name = _ascii(db, tag.c.name)
-    query = (
-        select(tag.c.name)
-        .where(tag.c.registry_repository == repo, name > last)
-        .order_by(name)
-        .limit(limit)
-    )
-    return list(db.execute(query).scalars())
-
-
-def referrers(
-    db: Connection, repo: int, subject: str, *, artifact_type: str = "", last: int = 0, limit: int
-) -> list[tuple[int, Referrer]]:
-    """Manifests of a subject as (cursor, manifest), after the cursor `last`."""
-    query = (
-        select(manifest)
-        .where(manifest.c.registry_repository == repo, manifest.c.subject == subject)
-        .where(manifest.c.id > last)
-        .order_by(manifest.c.id)
-        .limit(limit)
-    )
-    if artifact_type:
-        query = query.where(manifest.c.artifact_type == artifact_type)
-    return [
-        (
-            row.id,
-            Referrer(row.digest, row.media_type, row.artifact_type, row.size, row.annotations),
-        )
-        for row in db.execute(query)
-    ]
 
 
 # ---- uploads ------------------------------------------------------------------------------------
@@ -376,11 +220,11 @@ def end_upload(db: Connection, upload_id: str) -> bool:
 # ---- parts --------------------------------------------------------------------------------------
 
 
-def _dialect(db: Connection) -> Any:
+def dialect(db: Connection) -> Any:
     return sqlite if db.dialect.name == "sqlite" else postgresql
 
 
-def _ascii(db: Connection, column: Any) -> Any:
+def ascii_order(db: Connection, column: Any) -> Any:
     """A text column ordered by bytes: SQLite's way, and what paging needs everywhere."""
     return column if db.dialect.name == "sqlite" else collate(column, "C")
 
@@ -394,32 +238,14 @@ def _linked(name: str) -> Select[Any]:
     )
 
 
-def _touch_blobs(db: Connection, digests: Sequence[str]) -> None:
-    for part in _batches(sorted(set(digests))):
+def touch_blobs(db: Connection, digests: Sequence[str]) -> None:
+    for part in batches(sorted(set(digests))):
         db.execute(update(blob).where(blob.c.digest.in_(part)).values(touched=clock.now()))
 
 
-def _touch_manifests(db: Connection, repo: int, digests: Sequence[str]) -> None:
-    for part in _batches(sorted(set(digests))):
-        which = manifest.c.digest.in_(part) & (manifest.c.registry_repository == repo)
-        db.execute(update(manifest).where(which).values(touched=clock.now()))
-
-
-def _lacking(db: Connection, repo: int, what: NewManifest) -> Missing:
-    wanted = [digest for digest, _ in what.needed]
-    _touch_blobs(db, wanted)
-    _touch_manifests(db, repo, what.manifests)
-    sizes = _held_blobs(db, repo, wanted)
-    held = _held_manifests(db, repo, what.manifests)
-    gone = [digest for digest in wanted if digest not in sizes]
-    gone += [digest for digest in what.manifests if digest not in held]
-    wrong = [digest for digest, size in what.needed if sizes.get(digest, size) != size]
-    return Missing(tuple(dict.fromkeys(gone)), tuple(dict.fromkeys(wrong)))
-
-
-def _held_blobs(db: Connection, repo: int, digests: Sequence[str]) -> dict[str, int]:
+def held_blobs(db: Connection, repo: int, digests: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for part in _batches(sorted(set(digests))):
+    for part in batches(sorted(set(digests))):
         query = (
             select(blob.c.digest, blob.c.size)
             .join(blob_link, blob_link.c.blob == blob.c.id)
@@ -429,27 +255,6 @@ def _held_blobs(db: Connection, repo: int, digests: Sequence[str]) -> dict[str, 
     return found
 
 
-def _held_manifests(db: Connection, repo: int, digests: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    for part in _batches(sorted(set(digests))):
-        query = select(manifest.c.digest).where(
-            manifest.c.registry_repository == repo, manifest.c.digest.in_(part)
-        )
-        found.update(db.execute(query).scalars())
-    return found
-
-
-def _set_tag(db: Connection, repo: int, name: str, digest: str) -> None:
-    now = clock.now()
-    values = {"registry_repository": repo, "name": name, "digest": digest, "updated": now}
-    statement = _dialect(db).insert(tag).values(values)
-    db.execute(
-        statement.on_conflict_do_update(
-            index_elements=["registry_repository", "name"],
-            set_={"digest": digest, "updated": now},
-        )
-    )
-
-
-def _batches(digests: Sequence[str]) -> list[Sequence[str]]:
-    return [digests[at : at + _BATCH] for at in range(0, len(digests), _BATCH)]
+def batches(of: Sequence[T]) -> list[Sequence[T]]:
+    """In parts that a statement may carry as parameters."""
+    return [of[at : at + _BATCH] for at in range(0, len(of), _BATCH)]

@@ -12,7 +12,7 @@ from fairway.image.registry.deps import Call
 from fairway.image.registry.errors import RegistryError
 from fairway.image.registry.http import Request
 from fairway.oci import digest, media
-from fairway.store import registry
+from fairway.store import manifests, registry
 
 _PAGE: Final = 1000
 _MOST: Final = 10_000
@@ -29,7 +29,7 @@ async def tags(call: Call) -> None:
             "NAME_UNKNOWN", "there is no such repository", detail={"name": call.name}
         )
     last = call.request.query.get("last", "")
-    found = await call.deps.db.read(registry.tags, repo, last=last, limit=count + 1)
+    found = await call.deps.db.read(manifests.tags, repo, last=last, limit=count + 1)
     page = found[:count]
     headers = dict(_JSON)
     if len(found) > count and page:
@@ -69,7 +69,7 @@ async def referrers(call: Call, text: str) -> None:
         raise RegistryError("PAGINATION_NUMBER_INVALID", "`last` is not ours")
     repo = await call.deps.db.read(registry.find_repository, call.name)
     found = await call.deps.db.read(
-        registry.referrers,
+        manifests.referrers,
         repo or 0,
         subject,
         artifact_type=wanted,
@@ -92,7 +92,7 @@ async def referrers(call: Call, text: str) -> None:
     await _send(call, headers, index)
 
 
-def _descriptor(one: registry.Referrer) -> dict[str, Any]:
+def _descriptor(one: manifests.Referrer) -> dict[str, Any]:
     shown: dict[str, Any] = {"mediaType": one.media_type, "size": one.size, "digest": one.digest}
     if one.artifact_type:
         shown["artifactType"] = one.artifact_type

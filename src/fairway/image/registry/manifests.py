@@ -7,8 +7,9 @@ from fairway.image.registry.deps import Call
 from fairway.image.registry.errors import RegistryError
 from fairway.oci import digest, manifest, media, reference
 from fairway.oci.manifest import Manifest
+from fairway.store import manifests as records
 from fairway.store import registry
-from fairway.store.registry import NewManifest, Stored
+from fairway.store.manifests import NewManifest, Stored
 
 
 async def get(call: Call, text: str) -> None:
@@ -50,7 +51,7 @@ async def put(call: Call, text: str) -> None:
     name = _digest(wanted, body)
     repo = await call.deps.db.write(registry.ensure_repository, call.name)
     tag = "" if digest.is_digest(wanted) else wanted
-    lack = await call.deps.db.write(registry.put_manifest, repo, _record(found, name, body), tag)
+    lack = await call.deps.db.write(records.put, repo, _record(found, name, body), tag)
     if lack is not None:
         raise _lacking(lack)
     headers = {"location": f"/v2/{call.name}/manifests/{name}", "docker-content-digest": name}
@@ -63,7 +64,7 @@ async def delete(call: Call, text: str) -> None:
     """DELETE: a tag alone, or a manifest with its tags."""
     await call.need(Action.DELETE)
     wanted = _reference(text)
-    work = registry.delete_manifest if digest.is_digest(wanted) else registry.delete_tag
+    work = records.delete_manifest if digest.is_digest(wanted) else records.delete_tag
     if not await call.deps.db.write(work, call.name, wanted):
         raise await _unknown(call, wanted)
     await call.request.answer(202)
@@ -72,9 +73,9 @@ async def delete(call: Call, text: str) -> None:
 async def _find(call: Call, wanted: str) -> Stored:
     """The manifest. HEAD touches it: a push of an index goes on from what it is told."""
     db = call.deps.db
-    found = await db.read(registry.find_manifest, call.name, wanted)
+    found = await db.read(records.find, call.name, wanted)
     if found and call.request.method == "HEAD" and registry.is_stale(found.touched):
-        found = await db.write(registry.touch_manifest, call.name, wanted)
+        found = await db.write(records.touch, call.name, wanted)
     if found is None:
         raise await _unknown(call, wanted)
     return found
@@ -124,7 +125,7 @@ def _record(found: Manifest, name: str, body: bytes) -> NewManifest:
     )
 
 
-def _lacking(lack: registry.Missing) -> RegistryError:
+def _lacking(lack: records.Missing) -> RegistryError:
     if lack.digests:
         return RegistryError(
             "MANIFEST_BLOB_UNKNOWN",
