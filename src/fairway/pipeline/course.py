@@ -91,7 +91,8 @@ def end_early(db: Connection, build: Build, verdict: Status, *, reason: str, slu
         if stage.status is Status.RUNNING:
             stages.change(db, stage.id, stop=True, reason=reason)
         elif not stage.status.done:
-            change = scheduler.Change(stage.number, verdict, reason)
+            status = scheduler.unbegun(verdict)
+            change = scheduler.Change(stage.number, status, reason)
             _change_stage(db, build, stage, change=change, slug=slug)
     return advance(db, build.id, slug=slug)
 

@@ -11,11 +11,13 @@ import logging
 import secrets
 from typing import Final
 
+from fairway.kit import clock
 from fairway.kit.aio import Wake
 from fairway.model.errors import FairwayError, Unavailable
 from fairway.model.status import Status
 from fairway.pipeline import leasing
 from fairway.pipeline.dispatch import (
+    LEASE_SECONDS,
     RENEW_SECONDS,
     Lease,
     Orders,
@@ -30,6 +32,7 @@ from fairway.store.database import Database
 
 LOOK_S: Final = 1.0  # how often the store is asked without a hint
 _SEEN_EVERY_S: Final = 10.0
+_OUTAGE_MS: Final = 3600_000  # a lease that ended so long before our start is lost at once
 _log = logging.getLogger(__name__)
 
 
@@ -43,6 +46,7 @@ class LocalDispatch:
         self._leases = leases
         self._wake = wake
         self._seen: dict[str, float] = {}
+        self._began = clock.now()
 
     async def lease(self, runner: Runner, *, wait_s: float = 30.0) -> Lease | None:
         """See `Dispatch.lease`."""
@@ -64,9 +68,11 @@ class LocalDispatch:
 
     async def _try(self, runner: Runner) -> Lease | None:
         """Take one stage. One whose file turns out wrong ends as errored, and the next is tried."""
-        while await self._database.read(leasing.wanted, runner):
+        while await self._database.read(leasing.wanted, runner, lost_before=self._lost()):
             token = secrets.token_urlsafe(32)
-            taken = await self._database.write(leasing.take, runner, token)
+            taken = await self._database.write(
+                leasing.take, runner, token, lost_before=self._lost()
+            )
             if taken is None:
                 return None
             try:
@@ -76,6 +82,14 @@ class LocalDispatch:
             except FairwayError as error:
                 await self._refuse(taken, token, error)
         return None
+
+    def _lost(self) -> int:
+        """Leases that ended before this are lost.
+
+        After our own start nobody could renew for a while: runners get time to be heard again.
+        """
+        now = clock.now()
+        return now if now - self._began > LEASE_SECONDS * 1000 else self._began - _OUTAGE_MS
 
     async def _refuse(self, taken: Taken, token: str, error: FairwayError) -> None:
         _log.warning("stage %d cannot run: %s", taken.stage.id, error)

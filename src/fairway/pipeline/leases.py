@@ -48,6 +48,7 @@ class Leases:
         text, name = taken.build.text, taken.stage.name
         graph = await blocking(compiler.compile_stage, text, name, context)
         graph, secrets = await self._secrets.for_stage(taken.ancestry, graph)
+        graph, fallback = _runs(graph, taken.steps)
         return Lease(
             stage=taken.stage.id,
             build=taken.build.id,
@@ -64,7 +65,7 @@ class Leases:
             registry_token=taken.credential,
             built=_built(taken.images),
             workspace=taken.stage.workspace,
-            fallback=_fallback(graph, taken.steps),
+            fallback=fallback,
             log_limit=self._installation.log_limit_bytes,
             deadline=taken.build.deadline or 0,
             attempt=taken.stage.attempt,
@@ -115,19 +116,21 @@ def _environment(context: Context, stage: Stage) -> dict[str, str]:
     }
 
 
-def _fallback(graph: StageGraph, steps: list[Step]) -> StageGraph | None:
-    """What a retry runs when the kept workspace is gone: its steps, and all that they hang on."""
+def _runs(graph: StageGraph, steps: list[Step]) -> tuple[StageGraph, StageGraph | None]:
+    """What runs, and for a retry what runs when the kept workspace is gone.
+
+    A retry runs its own steps alone; without the workspace also all that they hang on.
+    """
     carried = {step.name for step in steps if step.carried}
     if not carried:
-        return None
-    needed = _with_ancestors({step.name for step in steps} - carried, graph)
-    kept = tuple(step for step in graph.steps if step.name in needed or step.clone)
-    names = {step.name for step in kept}
-    cut = tuple(
-        replace(step, depends_on=tuple(name for name in step.depends_on if name in names))
-        for step in kept
-    )
-    return replace(graph, steps=cut)
+        return graph, None
+    own = {step.name for step in steps} - carried
+    needed = _with_ancestors(own, graph) | {step.name for step in graph.steps if step.clone}
+    return _cut(graph, own), _cut(graph, needed)
+
+
+def _cut(graph: StageGraph, names: Collection[str]) -> StageGraph:
+    return replace(graph, steps=tuple(step for step in graph.steps if step.name in names))
 
 
 def _with_ancestors(names: Collection[str], graph: StageGraph) -> set[str]:

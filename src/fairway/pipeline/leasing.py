@@ -71,22 +71,25 @@ def seen(db: Connection, runner: Runner) -> None:
     runners.seen(db, runner.name, values)
 
 
-def wanted(db: Connection, runner: Runner) -> list[Stage]:
-    """What this runner may take now, best first: its own from before a restart, then the queue."""
+def wanted(db: Connection, runner: Runner, *, lost_before: int) -> list[Stage]:
+    """What this runner may take now, best first: its own from before a restart, then the queue.
+
+    The queue holds stages of other runners too whose lease ended before `lost_before`.
+    """
     mine = [
         stage
         for stage in stages.held_by(db, runner.name)
         if stage.holder != holder_of(runner) and runner.instance
     ]
-    queue = stages.queued(db, clock.now(), kind=runner.type)
+    queue = stages.queued(db, lost_before, kind=runner.type)
     if not mine and not queue:
         return []
     return mine + scheduler.choose(runner, queue, stages.active(db), brakes_of(db))
 
 
-def take(db: Connection, runner: Runner, token: str) -> Taken | None:
+def take(db: Connection, runner: Runner, token: str, *, lost_before: int) -> Taken | None:
     """Lease the first stage that is to be had. None when there is none (any more)."""
-    for stage in wanted(db, runner):
+    for stage in wanted(db, runner, lost_before=lost_before):
         claimed = stages.claim(
             db,
             stage,
@@ -195,8 +198,7 @@ def step_reported(db: Connection, stage_id: int, token: str, report: StepReport)
         "attempt": report.attempt,
         "exit_code": report.exit_code,
         "error": report.error,
-        "carried": 0,
-        "started": report.started or (step.started if not step.carried else None) or clock.now(),
+        "started": report.started or step.started or clock.now(),
         "stopped": (report.stopped or clock.now()) if report.status.done else None,
         "images": to_builtins(report.images),
     }
@@ -214,9 +216,12 @@ def step_reported(db: Connection, stage_id: int, token: str, report: StepReport)
 
 
 def _new(step: Step, report: StepReport) -> bool:
-    """Whether a report says more than what is written."""
-    if step.carried:
-        return True
+    """Whether a report says more than what is written.
+
+    A carried step has ended in an earlier build; it runs here only to make a workspace anew.
+    """
+    if step.carried and step.status.done:
+        return report.status is Status.RUNNING and report.started != step.started
     if report.attempt != step.attempt:
         return report.attempt > step.attempt
     return not step.status.done and report.status is not step.status

@@ -72,7 +72,8 @@ def _next(
         if statuses[stage.number] is not Status.WAITING:
             continue
         if verdict:
-            return Change(stage.number, Status(verdict), "the build was ended before it began")
+            why = "the build was ended before it began"
+            return Change(stage.number, unbegun(Status(verdict)), why)
         if not all(by_name[name].done for name in stage.depends_on if name in by_name):
             continue
         if (failing and stage.on_failure) or (not failing and stage.on_success):
@@ -80,6 +81,11 @@ def _next(
         why = "a stage before it went wrong" if failing else "it runs only after a failure"
         return Change(stage.number, Status.SKIPPED, why)
     return None
+
+
+def unbegun(verdict: Status) -> Status:
+    """What a stage that never began becomes when its build is ended."""
+    return verdict if verdict in {Status.CANCELLED, Status.DECLINED} else Status.SKIPPED
 
 
 def build_status(statuses: Iterable[Status], *, verdict: str = "") -> Status:
