@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Iterator
@@ -24,6 +25,16 @@ KINDS = [
         ],
     ),
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_loop() -> Iterator[None]:
+    """Give the main thread a loop that is closed: pytest-asyncio would make one and leave it."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 @pytest.fixture(scope="session")
