@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Final
 
 from fairway.kit.scalar import go_float
@@ -55,7 +56,7 @@ def to_json(value: object) -> str:
 
 
 def _json_float(value: float) -> str:
-    if value != value or value in {float("inf"), float("-inf")}:
+    if not math.isfinite(value):
         raise ValueError(f"JSON has no {go_float(value)}")
     size = abs(value)
     if size and not 1e-6 <= size < 1e21:

@@ -113,8 +113,9 @@ class _Composer:
 
     def _node(self, kind: str, event: yaml.Event) -> Node:
         mark = event.start_mark
+        line, column = (mark.line, mark.column) if mark else (0, 0)
         tag = getattr(event, "tag", None) or ""
-        return Node(kind, line=mark.line + self.first_line, column=mark.column + 1, tag=tag)
+        return Node(kind, line=line + self.first_line, column=column + 1, tag=tag)
 
     def _document(self, event: yaml.Event) -> None:
         self.documents += 1

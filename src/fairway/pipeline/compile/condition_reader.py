@@ -54,7 +54,8 @@ def _condition(fields: Fields, key: str) -> Condition:
     exclude: tuple[str, ...] = ()
     if node.kind == "map":
         inner = Fields(node, fields.sub(key), fields.findings)
-        include, exclude = _patterns(inner, "include"), _patterns(inner, "exclude")
+        include = _patterns(inner, "include", listed=True)
+        exclude = _patterns(inner, "exclude", listed=True)
         for name in inner.found:
             if name not in {"include", "exclude"}:
                 _warn(inner, name, f"unknown key '{name}': only include and exclude are looked at")
@@ -65,12 +66,11 @@ def _condition(fields: Fields, key: str) -> Condition:
     return Condition(include, exclude, node.line, node.column)
 
 
-def _patterns(fields: Fields, key: str) -> tuple[str, ...]:
+def _patterns(fields: Fields, key: str, *, listed: bool = False) -> tuple[str, ...]:
     node = fields.raw(key)
     if node is None:
         return ()
-    inside = fields.path.rsplit(".", 1)[-1] in NAMES and key in {"include", "exclude"}
-    if node.kind == "scalar" and inside:
+    if node.kind == "scalar" and listed:
         _warn(fields, key, f"a plain text is not a list (Drone drops it): write [{node.text}]")
     found: list[str] = []
     _flatten(node, found, fields, key)

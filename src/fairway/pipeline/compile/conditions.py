@@ -89,7 +89,7 @@ def subject(context: Context) -> Subject:
     )
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, kw_only=True):
     """Whether conditions match, and when not, which one and why."""
 
     matched: bool
@@ -106,13 +106,15 @@ def judge(conditions: Conditions, about: Subject, *, instance: bool) -> Verdict:
         condition: Condition = getattr(conditions, name)
         value: str = getattr(about, name)
         if not condition.matches(value):
-            return Verdict(False, f"{name} is '{value}', asked for is {condition.text()}")
+            return Verdict(
+                matched=False, why=f"{name} is '{value}', asked for is {condition.text()}"
+            )
     if conditions.paths.include or conditions.paths.exclude:
         return _paths(conditions.paths, about.paths)
-    return Verdict(True)
+    return Verdict(matched=True)
 
 
 def _paths(condition: Condition, changed: tuple[str, ...] | None) -> Verdict:
     if changed is None or condition.matches_any(changed):
-        return Verdict(True)
-    return Verdict(False, f"no changed file matches paths {condition.text()}")
+        return Verdict(matched=True)
+    return Verdict(matched=False, why=f"no changed file matches paths {condition.text()}")

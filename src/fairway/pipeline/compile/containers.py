@@ -197,7 +197,7 @@ def run_policy(status: Condition) -> RunPolicy:
 
 
 def failure_policy(step: Step) -> FailurePolicy:
-    """`failure`, as it is written (`Ignore` is not `ignore`). What is detached never fails a build."""
+    """`failure` as written (`Ignore` is not `ignore`). What is detached never fails a build."""
     if step.service or step.detach:
         return FailurePolicy.IGNORE
     return _FAILURE.get(step.failure, FailurePolicy.FAIL)

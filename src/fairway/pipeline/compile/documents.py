@@ -41,7 +41,7 @@ def cut(text: str) -> list[Part]:
     lines: list[str] = []
     first = 1
     begun = False
-    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+    for number, line in enumerate(text.removeprefix("\ufeff").removesuffix("\n").split("\n"), 1):
         bare = line.removesuffix("\r")
         if bare.startswith("..."):
             break

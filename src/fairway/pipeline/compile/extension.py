@@ -1,4 +1,4 @@
-"""`x-fairway`: our own keys. Here an unknown key or value is an error with its path, never ignored."""
+"""`x-fairway`: our own keys. An unknown key or value is an error with its path here."""
 
 from __future__ import annotations
 

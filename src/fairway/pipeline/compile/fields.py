@@ -7,6 +7,7 @@ What does not fit is noted with its place and read as absent, so that one pass f
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from fairway.kit.yaml import Node, entries
 from fairway.model.errors import BadFile
@@ -104,12 +105,10 @@ class Fields:
         node = self.raw(key)
         if node is None:
             return 0
-        value = node.text if node.kind != "scalar" else _value(node)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        value: Any = _value(node) if node.kind == "scalar" else None
+        whole = isinstance(value, int | float) and not isinstance(value, bool)
+        if not whole or not abs(value) < 2**63:
             self.refuse(node, "must be a whole number", key=key)
-            return 0
-        if abs(value) >= 2**63:
-            self.refuse(node, "is too large a number", key=key)
             return 0
         return int(value)
 

@@ -8,6 +8,7 @@ broken pattern matches nothing. Matching takes time linear in pattern times name
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 _MAX_ALTERNATIVES: Final = 256
@@ -85,7 +86,7 @@ def _first_braces(text: str) -> tuple[int, int, list[str]] | None:
             depth -= 1
             if not depth:
                 cuts.append(place)
-                options = [text[a + 1 : b] for a, b in zip(cuts, cuts[1:], strict=False)]
+                options = [text[a + 1 : b] for a, b in pairwise(cuts)]
                 return start, place, options
         elif depth == 1 and letter == ",":
             cuts.append(place)
@@ -129,7 +130,7 @@ def _split(text: str) -> list[str]:
     """Cut at slashes that stand outside classes."""
     cuts = [place for place, letter in _plain_letters(text) if letter == "/"]
     edges = [-1, *cuts, len(text)]
-    return [text[a + 1 : b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [text[a + 1 : b] for a, b in pairwise(edges)]
 
 
 def tokens(part: str) -> tuple[Token, ...]:
@@ -169,8 +170,8 @@ def _match_parts(pattern: tuple[str | tuple[Token, ...], ...], parts: list[str])
             low += 1 if last and place > 0 else 0
             reached = set(range(low, len(parts) + 1))
             continue
-        assert not isinstance(piece, str)
-        reached = {at + 1 for at in reached if at < len(parts) and _match_part(piece, parts[at])}
+        wanted = () if isinstance(piece, str) else piece
+        reached = {at + 1 for at in reached if at < len(parts) and _match_part(wanted, parts[at])}
         if not reached:
             return False
     return len(parts) in reached
@@ -192,7 +193,7 @@ def fits(token: Token, letter: str) -> bool:
     """Whether one letter fits one token other than `*`."""
     if token == ONE:
         return True
-    kind, text = token
+    kind, text = token[0], token[1]
     return text == letter if kind == "is" else _in_class(text, letter)
 
 

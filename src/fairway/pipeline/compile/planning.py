@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from fairway.model.errors import NotFound
+from fairway.model.errors import BadFile, NotFound
 from fairway.pipeline.compile import substitute
 from fairway.pipeline.compile.conditions import judge, subject
 from fairway.pipeline.compile.config import Pipeline
@@ -12,7 +12,7 @@ from fairway.pipeline.compile.context import Context
 from fairway.pipeline.compile.documents import KINDS, Document
 from fairway.pipeline.compile.edges import bypass
 from fairway.pipeline.compile.environ import substitution_variables
-from fairway.pipeline.compile.finding import Finding, Scope
+from fairway.pipeline.compile.finding import Finding, Findings, Scope
 from fairway.pipeline.compile.loading import Loaded, first_error, load
 from fairway.pipeline.compile.stage import build_graph
 from fairway.pipeline.graph import StageGraph
@@ -146,7 +146,15 @@ def _unknown(document: Document, number: int) -> PlannedPipeline:
 
 
 def _errors(loaded: Loaded, pipeline: Pipeline, context: Context) -> tuple[Finding, ...]:
-    return tuple(loaded.errors_of(pipeline))
+    """What would stop this stage once `${...}` is put in: said now, before anything starts."""
+    try:
+        put_in = _put_in(loaded, pipeline, context)
+    except BadFile as error:
+        findings = Findings(context.filename, scope=Scope.STAGE, pipeline=pipeline.name)
+        findings.caught(error)
+        return tuple(findings.all)
+    same = [other for other in put_in.pipelines if other.name == pipeline.name]
+    return tuple(put_in.errors_of(same[0] if same else pipeline))
 
 
 def compile_stage(text: str, pipeline_name: str, context: Context) -> StageGraph:
@@ -169,9 +177,13 @@ def compile_stage(text: str, pipeline_name: str, context: Context) -> StageGraph
 
 
 def load_substituted(text: str, pipeline_name: str, context: Context) -> Loaded:
-    """Put `${...}` in for one stage, then read. Errors are findings."""
+    """Put `${...}` in for one stage, then read. Raises `BadFile` for a bad substitution."""
     raw = load(text, context)
     named = [pipeline for pipeline in raw.pipelines if pipeline.name == pipeline_name]
-    variables = substitution_variables(context, named[0] if named else None)
-    put_in = substitute.substitute(raw.text, variables, name=context.filename)
-    return raw if put_in == raw.text else load(put_in, context)
+    return _put_in(raw, named[0] if named else None, context)
+
+
+def _put_in(raw: Loaded, pipeline: Pipeline | None, context: Context) -> Loaded:
+    variables = substitution_variables(context, pipeline)
+    text = substitute.substitute(raw.text, variables, name=context.filename)
+    return raw if text == raw.text else load(text, context)
