@@ -26,6 +26,7 @@ from fairway.pipeline.dispatch import (
 T = TypeVar("T")
 _FIRST_S: Final = 0.2
 _LONGEST_S: Final = 5.0
+_LEAST_S: Final = 1.0  # between two renewals
 _log = logging.getLogger(__name__)
 
 
