@@ -15,10 +15,11 @@ from fairway.kit.aio import Wake, blocking
 from fairway.model.build import Build, BuildEvent, Retry
 from fairway.model.errors import Conflict, Internal
 from fairway.model.repository import Repository
-from fairway.pipeline import making, planning
+from fairway.pipeline import making, planning, triggers
 from fairway.pipeline.draft import Draft, Signatures, Sources, Templates
 from fairway.pipeline.facts import Installation, context_of
 from fairway.pipeline.planning import Prepared
+from fairway.pipeline.triggers import PullRequest
 from fairway.store.database import Database
 
 NO_FILE: Final = "no-pipeline-file"
@@ -106,6 +107,51 @@ class Builds:
         if not repository.protected or await self._signatures.signed(repository.id, text):
             return ""
         return "the repository is protected and its pipeline file has no right signature"
+
+    async def custom(
+        self,
+        repository_id: int,
+        *,
+        ref: str = "",
+        commit: str = "",
+        params: dict[str, str] | None = None,
+        actor: str,
+        key: str | None = None,
+    ) -> Build:
+        """Build a ref (the default branch unless said) because a person asks.
+
+        Raises `NotFound` for the ref or commit, `Conflict` when nothing would be built.
+        """
+        repository, known = await self._begin(repository_id, key)
+        if known is not None:
+            return known
+        draft = await triggers.of_custom(
+            self._sources,
+            repository,
+            ref=ref,
+            commit=commit,
+            params=params or {},
+            actor=actor,
+            key=_api_key(repository_id, key),
+        )
+        return _certain(await self.make(repository_id, draft))
+
+    async def pull_request(
+        self, repository_id: int, pull: PullRequest, *, actor: str, key: str | None = None
+    ) -> Build | None:
+        """Build a pull request that was opened or moved; None when its commit asks for none."""
+        repository, known = await self._begin(repository_id, key)
+        if known is not None:
+            return known
+        draft = await triggers.of_pull_request(
+            self._sources, repository, pull, actor=actor, key=_api_key(repository_id, key)
+        )
+        if triggers.skips(draft.event, f"{draft.title}\n{draft.message}"):
+            return None
+        return await self.make(repository_id, draft)
+
+    async def _begin(self, repository_id: int, key: str | None) -> tuple[Repository, Build | None]:
+        return await self._database.read(making.begin, repository_id, _api_key(repository_id, key))
 
     async def retry(
         self,
