@@ -28,9 +28,10 @@ def test_every_code_is_in_kebab_case(errors: ModuleType) -> None:
     assert not bad
 
 
-def test_a_code_belongs_to_one_kind(errors: ModuleType) -> None:
-    kinds: dict[str, set[str]] = {}
+def test_a_code_belongs_to_one_branch_of_the_tree(errors: ModuleType) -> None:
+    """A code of two kinds would have two HTTP statuses, unless one kind is the other's parent."""
+    tree, statuses = errors.kinds(), {}
     for one in errors.codes():
         if one.kind:
-            kinds.setdefault(one.code, set()).add(one.kind)
-    assert {code: names for code, names in kinds.items() if len(names) > 1} == {}
+            statuses.setdefault(one.code, set()).add(tree[one.kind].values["status"])
+    assert {code: found for code, found in statuses.items() if len(found) > 1} == {}

@@ -47,6 +47,6 @@ def unknown_repository() -> FairwayError:
     """What to say when nobody said which repository is meant."""
     return InvalidInput(
         "which repository? None was named, and no Git remote of this folder is on the server",
-        code="no-repository",
+        code="repository-not-named",
         remedy="add `--repo ORGANISATION/NAME`, or run it in a clone",
     )

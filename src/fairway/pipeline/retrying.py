@@ -40,7 +40,7 @@ def _place(parent: Build, retry: Retry, before: Before) -> tuple[str, str]:
         what = "several steps" if found else "no step"
         raise InvalidInput(
             f"build #{parent.number} has {what} named {retry.step!r}",
-            code="step-ambiguous" if found else "step-not-found",
+            code="step-ambiguous" if found else "step-not-in-build",
             remedy="name the stage as well: --stage NAME",
         )
     return found[0]

@@ -1,0 +1,111 @@
+"""Each noun of the store has one owner: only that package calls what writes it."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "fairway"
+# Ground that everyone writes through by design: events, leases, the audit of a change.
+SHARED = {"outbox", "lease", "audit", "database", "schema", "rows"}
+OWNERS: dict[str, set[str]] = {
+    "builds": {"pipeline"},
+    "stages": {"pipeline"},
+    "steps": {"pipeline"},
+    "logs": {"pipeline"},
+    "reports": {"pipeline"},
+    "runners": {"pipeline"},
+    "secrets": {"pipeline"},
+    "refs": {"source"},
+    "repositories": {"source"},
+    "manifests": {"image"},
+    "registry": {"image"},
+    "registry_gc": {"image"},
+    "organisations": {"access"},
+    "roles": {"access"},
+    "tokens": {"access"},
+    "users": {"access"},
+    "settings": {"pipeline", "ports"},
+    "dump": {"backup"},
+}
+# Written by another than the owner, each with its reason.
+ALSO = {
+    ("tokens", "pipeline"): {"revoke_build"},  # a build's own token ends with the build
+    ("repositories", "pipeline"): {"seal"},  # the key that signs pipelines is made with them
+    ("organisations", "source"): {"create"},  # the first push may name a new organisation
+}
+VERBS = {"insert", "update", "delete", "upsert"}
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def is_writing(node: ast.AST) -> bool:
+    """`insert(table)`, `table.insert()`, `sqlite.insert(table)`."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+    return name in VERBS
+
+
+def writers(noun: str) -> set[str]:
+    """The public functions of a store file that write, directly or through its own others."""
+    tree = parsed(SOURCE / "store" / f"{noun}.py")
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    found = {name for name, node in functions.items() if any(map(is_writing, ast.walk(node)))}
+    grown = True
+    while grown:
+        more = {
+            name
+            for name, node in functions.items()
+            if any(isinstance(part, ast.Name) and part.id in found for part in ast.walk(node))
+        }
+        grown = not more <= found
+        found |= more
+    return {name for name in found if not name.startswith("_")}
+
+
+def uses(path: Path, noun: str) -> Iterator[str]:
+    """The names of a store file that a module uses."""
+    tree = parsed(path)
+    aliases = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "fairway.store":
+            aliases |= {one.asname or one.name for one in node.names if one.name == noun}
+        elif isinstance(node, ast.ImportFrom) and node.module == f"fairway.store.{noun}":
+            yield from (one.name for one in node.names)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") in aliases:
+            yield node.attr
+
+
+def callers(noun: str) -> dict[str, set[str]]:
+    """Package to the writing functions that it uses, of those that are not the owner."""
+    found: dict[str, set[str]] = {}
+    writing = writers(noun)
+    for path in SOURCE.rglob("*.py"):
+        package = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+        if package not in {"store", "testing", *OWNERS[noun]}:
+            used = set(uses(path, noun)) & writing - ALSO.get((noun, package), set())
+            if used:
+                found.setdefault(package, set()).update(used)
+    return found
+
+
+@pytest.mark.parametrize("noun", [n for n in OWNERS if (SOURCE / "store" / f"{n}.py").exists()])
+def test_only_the_owner_writes(noun: str) -> None:
+    assert callers(noun) == {}
+
+
+def test_every_store_file_has_an_owner_or_is_shared() -> None:
+    nouns = {path.stem for path in (SOURCE / "store").glob("*.py")} - SHARED - {"__init__"}
+    assert {noun for noun in nouns - set(OWNERS) if writers(noun)} == set()
+
+
+def test_writing_functions_are_told_from_reading_ones() -> None:
+    assert "append" in writers("outbox")
+    assert "due" not in writers("outbox")
