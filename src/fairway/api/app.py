@@ -9,7 +9,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
-from fairway.api import builds, problems, repositories
+from fairway.api import builds, logs, problems, reports, repositories
 from fairway.api.services import Services, dependencies
 
 BODY_LIMIT: Final = 1 << 20
@@ -20,7 +20,7 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-_ROUTES: Final[list[Any]] = [*repositories.ROUTES, *builds.ROUTES]
+_ROUTES: Final[list[Any]] = [*repositories.ROUTES, *builds.ROUTES, *logs.ROUTES, *reports.ROUTES]
 
 
 def api_app(services: Services) -> ASGIApp:
@@ -41,6 +41,6 @@ def _openapi(services: Services) -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Fairway",
         version=services.addresses.version or "1",
-        path="/api/v1/openapi.json",  # alone: at /api/v1 Litestar would answer unknown paths in HTML
+        path="/api/v1/openapi.json",  # of its own: it answers below in HTML
         render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
     )

@@ -12,6 +12,9 @@ from msgspec import Struct
 from fairway.access.authorise import Access
 from fairway.access.identity import Identity
 from fairway.access.tokens import Tokens
+from fairway.api.hub import Hub
+from fairway.pipeline.builds import Builds
+from fairway.pipeline.logs import Logs
 from fairway.store.database import Database
 
 
@@ -30,6 +33,9 @@ class Services(Struct, frozen=True, kw_only=True):
     tokens: Tokens
     access: Access
     addresses: Addresses
+    builds: Builds
+    logs: Logs
+    hub: Hub
 
 
 Svc = NamedDependency[SkipValidation[Services]]

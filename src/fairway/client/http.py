@@ -232,9 +232,9 @@ def _query(params: Params | None) -> dict[str, str]:
     """Without what is absent; booleans as JSON has them."""
     found: dict[str, str] = {}
     for name, value in (params or {}).items():
-        if value is None or value == "" or value is False:
+        if value is None or value == "":
             continue
-        found[name] = "true" if value is True else str(value)
+        found[name] = str(value).lower() if isinstance(value, bool) else str(value)
     return found
 
 

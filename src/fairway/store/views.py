@@ -15,7 +15,7 @@ from fairway.model.stage import Stage
 from fairway.model.step import Log, Step
 from fairway.store import reports, roles, stages, steps
 from fairway.store.rows import to
-from fairway.store.schema import build, log, repository, stage, step, token, user
+from fairway.store.schema import build, log, report, repository, stage, step, token, user
 
 _QUEUED = ("blocked", "waiting", "pending")
 
@@ -120,12 +120,13 @@ def repositories_of(db: Connection, organisations: Sequence[int], scope: Scope) 
     return {row[0]: row[1] for row in db.execute(query)}
 
 
-def newest_build_before(
-    db: Connection, repository_id: int, *, branch: str, before: int
-) -> Build | None:
-    """The last passed push build of a branch before the build with this id."""
+def last_measured(db: Connection, repository_id: int, *, branch: str, before: int) -> Build | None:
+    """The last passed push build of a branch, before the build with this id, with coverage."""
     query = (
         select(build)
+        .join(stage, stage.c.build == build.c.id)
+        .join(step, step.c.stage == stage.c.id)
+        .join(report, (report.c.step == step.c.id) & (report.c.lines_total > 0))
         .where(
             build.c.repository == repository_id,
             build.c.target == branch,

@@ -9,15 +9,23 @@ from sqlalchemy import Connection
 
 from fairway.access.authorise import Access
 from fairway.access.tokens import mint
+from fairway.api.hub import Hub
 from fairway.api.services import Addresses, Services
 from fairway.kit import clock
+from fairway.kit.aio import Wake
 from fairway.model.build import Build
+from fairway.model.events import BuildFinished
 from fairway.model.stage import NewStage, NewStep
 from fairway.model.status import Status
 from fairway.model.token import TokenScope
-from fairway.store import builds, stages
+from fairway.pipeline.builds import Builds
+from fairway.pipeline.facts import Installation
+from fairway.pipeline.logs import Logs
+from fairway.store import builds, logs, outbox, stages, steps
 from fairway.store.database import Database
+from fairway.testing.blob import MemoryBlobs
 from fairway.testing.people import People
+from fairway.testing.pipeline import MemorySignatures, MemorySources, NoTemplates
 
 URL = "http://fairway.test"
 
@@ -33,12 +41,71 @@ class ApiWorld:
             database.write_now(self._build, status=Status.FAILED, after="a" * 40, title="first"),
             database.write_now(self._build, status=Status.RUNNING, after="b" * 40, title="second"),
         ]
-        self.services = Services(
+        self.wake = Wake()
+        self.sources = MemorySources()
+        self.logs = Logs(database, MemoryBlobs())
+        self.services = self._services()
+
+    def _services(self) -> Services:
+        database, installation = self.database, Installation(url=URL)
+        return Services(
             database=database,
             tokens=self.people.tokens,
             access=Access(database),
             addresses=Addresses(external_url=URL, registry="127.0.0.1:8480", version="test"),
+            builds=Builds(
+                database,
+                self.sources,
+                signatures=MemorySignatures(),
+                templates=NoTemplates(),
+                installation=installation,
+                wake=self.wake,
+            ),
+            logs=self.logs,
+            hub=Hub(database),
         )
+
+    def step(self, build: int, number: int) -> int:
+        """The row of a step of the n-th build's only stage."""
+
+        def work(db: Connection) -> int:
+            stage = stages.of_build(db, self.builds[build - 1].id)[0]
+            return steps.at(db, stage.id, number).id
+
+        return self.database.read_now(work)
+
+    async def log(self, build: int, number: int, text: str, *, end: bool = True) -> None:
+        """Write to a step's log, at its end."""
+        row = self.step(build, number)
+        have = sum(log.size for log in await self.database.read(logs.of_step, row))
+        data = text.encode()
+        await self.logs.append(row, 1, offset=have, raw=have + len(data), data=data)
+        if end:
+            await self.logs.end(row, 1)
+
+    def finish(self, build: int, status: Status) -> None:
+        """End a build with its stage and steps, and tell of it."""
+
+        def work(db: Connection) -> None:
+            found = builds.find(db, self.builds[build - 1].id)
+            stage = stages.of_build(db, found.id)[0]
+            now = clock.now()
+            steps.close(db, stage.id, running=status, pending=Status.SKIPPED, now=now)
+            stages.change(db, stage.id, status=status, stopped=now)
+            builds.change(db, found.id, status=status, finished=now)
+            event = BuildFinished(
+                repository=found.repository,
+                slug="tide/app",
+                build=found.id,
+                number=found.number,
+                status=str(status),
+                event=found.event,
+                ref=found.ref,
+                after=found.after,
+            )
+            outbox.append(db, event)
+
+        self.database.write_now(work)
 
     def token(self, login: str, *scopes: TokenScope) -> str:
         """A token's value for a user; scope admin unless others are given."""
