@@ -92,7 +92,7 @@ class Hosting:
             await answer.error(_silent())
         except* FairwayError as group:
             await answer.error(_first(group))
-        except* Exception:
+        except* Exception:  # noqa: BLE001 the edge: it is logged and answered
             _log.exception("a git exchange failed: %s", scope.get("path"))
             await answer.error(_defect())
 
