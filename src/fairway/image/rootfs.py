@@ -6,6 +6,7 @@ import fnmatch
 import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -63,6 +64,7 @@ def make_tar(recipe: Recipe, ca_bundle: Path | None, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="fairway-base-") as folder:
         unpacked = Path(folder) / "packages.tar"
         words = ["mmdebstrap", "--quiet", "--variant=extract", "--format=tar"]
+        words += [f"--extract-hook={_INSIDE}{shlex.quote(one)}" for one in recipe.inside]
         words += [f"--include={','.join(recipe.packages)}", SUITE, str(unpacked)]
         _run([*words, *debian_sources()], recipe)
         wheels = Path(folder) / "wheels"
@@ -108,6 +110,10 @@ def _install_wheels(recipe: Recipe, unpacked: Path, folder: Path, target: Path) 
     _run([*words, *recipe.wheels], recipe)
 
 
+_INSIDE: Final = (
+    'mkdir -p "$1/tmp" && HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin '
+    'chroot "$1" /bin/busybox sh -c '
+)
 _PIP: Final = (
     "import runpy, sys; sys.path.insert(0, {place!r}); runpy.run_module('pip', run_name='__main__')"
 )

@@ -36,6 +36,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()  # globs of paths
     wheels: tuple[str, ...] = ()  # Python packages from the package index
+    inside: tuple[str, ...] = ()  # commands of its own shell, run in it once
     environment: dict[str, str] = field(default_factory=dict)
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ("sh",)
@@ -60,6 +61,11 @@ _PYTHON: Final = (
     "python3-pytest-cov",
     "python3-psycopg2",
 )
+_PYTHON_LINKS: Final = {
+    "usr/bin/python": "python3",
+    "usr/bin/pytest": "pytest-3",
+    "usr/bin/coverage": "python3-coverage",
+}
 _PYTHON_ENV: Final = {**_TLS, "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
 
 EVERYWHERE: Final = (
@@ -75,6 +81,7 @@ EVERYWHERE: Final = (
     "var/cache/*",
     "var/lib/apt/*",
     "var/log/*",
+    "tmp/*",
     "etc/apt/*",
 )
 
@@ -92,15 +99,18 @@ RECIPES: Final[dict[str, Recipe]] = {
             tags=("3.11", "3", "latest", "3.11-slim", "3-slim", "slim"),
             about="Python 3.11 with pip, venv, pytest, coverage and psycopg2, and busybox",
             packages=_PYTHON,
-            links={"usr/bin/python": "python3", "usr/bin/pytest": "pytest-3"},
+            links=_PYTHON_LINKS,
             environment=_PYTHON_ENV,
             command=("python3",),
         ),
         Recipe(
             name="golang",
             tags=("1.19", "1", "latest"),
-            about="Go 1.19 with its standard library (no cgo), and busybox",
+            about="Go 1.19 with its standard library (no C compiler), and busybox",
             packages=(*_COMMON, "golang-go"),
+            # Debian compiles the library for cgo; without a C compiler every build would begin by
+            # compiling much of it again
+            inside=("CGO_ENABLED=0 GOCACHE=/tmp/go-cache /usr/lib/go-1.19/bin/go install std",),
             leave_out=(
                 "usr/lib/go-1.19/pkg/linux_*/cmd/*",
                 "usr/share/go-1.19/test/*",
@@ -158,7 +168,10 @@ RECIPES: Final[dict[str, Recipe]] = {
             ports=("5432/tcp",),
             volumes=("/var/lib/postgresql/data",),
             stop_signal="SIGINT",
-            healthcheck=("CMD", "pg_isready", "-q", "-h", "127.0.0.1"),
+            healthcheck=(
+                "CMD-SHELL",
+                'pg_isready -q -h 127.0.0.1 -U "${POSTGRES_USER:-postgres}" -d postgres',
+            ),
         ),
         Recipe(
             name="git",
@@ -179,7 +192,7 @@ RECIPES: Final[dict[str, Recipe]] = {
                     "#!/usr/bin/python3\nfrom locust.main import main\n\nmain()\n", 0o755
                 )
             },
-            links={"usr/bin/python": "python3", "usr/bin/pytest": "pytest-3"},
+            links=_PYTHON_LINKS,
             environment=_PYTHON_ENV,
             command=("locust",),
         ),

@@ -14,7 +14,7 @@ if [ "$(id -u)" = 0 ]; then
     mkdir -p "$PGDATA" /var/run/postgresql
     chown -R postgres:postgres "$PGDATA" /var/run/postgresql
     chmod 700 "$PGDATA"
-    exec setuidgid postgres "$0" "$@"
+    exec su -m -s "$(command -v "$0")" postgres "$@"
 fi
 
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
