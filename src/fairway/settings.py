@@ -161,6 +161,11 @@ def docker_host() -> str:
     return os.environ.get("DOCKER_HOST", "")
 
 
+def local_environment() -> dict[str, str]:
+    """This process's environment, of which the local engine passes a few variables on."""
+    return dict(os.environ)
+
+
 def proxy_environment() -> dict[str, str]:
     """The machine's proxy settings, which image builds need as well."""
     names = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "FTP_PROXY", "ALL_PROXY")

@@ -1,0 +1,171 @@
+"""Start and stop: `fairway up`, `serve`, `down`; what the command line calls. These block."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import secrets
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import httpx
+from msgspec import Struct
+
+from fairway import __version__, backup, machines, process
+from fairway.kit import journal
+from fairway.model.errors import Conflict, Unavailable
+from fairway.opening import open_database, token_file
+from fairway.process import Running
+from fairway.settings import Settings
+
+_READY_SECONDS: Final = 120.0
+_log = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+
+
+class Up(Struct, frozen=True):
+    """What `up` brought about. `token`: the admin's, when this start made it."""
+
+    url: str
+    pid: int
+    fresh: bool  # it was not running before
+    token_file: Path
+
+
+def up(settings: Settings, arguments: list[str], say: Say) -> Up:
+    """Start everything in the background and wait until it is ready; running already is fine.
+
+    `arguments` are handed to `fairway serve`. Raises `Unavailable` (codes `start-failed`,
+    `port-taken`, `docker-unavailable`).
+    """
+    running = process.find(settings.data)
+    if running is not None:
+        if not _is_ready(running.url):
+            say(f"Fairway runs (pid {running.pid}) and is not ready yet: waiting")
+            _wait_ready(running)
+        return _up(settings, running, fresh=False)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    machines.engine(settings, say)
+    say(f"starting Fairway in {settings.data}")
+    running = process.start(
+        settings.data,
+        ["serve", "--data", str(settings.data), *arguments],
+        lambda: _is_ready(settings.local_url),
+        timeout_s=_READY_SECONDS,
+    )
+    return _up(settings, running, fresh=True)
+
+
+def down(settings: Settings, say: Say, *, purge: bool = False) -> None:
+    """Stop Fairway, then the Docker Engine if it is ours. `purge` removes all that is ours."""
+    running = process.find(settings.data)
+    if running is None:
+        say("Fairway does not run")
+    else:
+        say(f"stopping Fairway (pid {running.pid})")
+        if not process.stop(running):
+            say("it did not end in time and was killed; nothing is lost")
+    machines.stop_engine(settings, say, purge=purge)
+    if purge and settings.data.exists():
+        say(f"removing {settings.data}")
+        shutil.rmtree(settings.data)
+
+
+def serve(settings: Settings) -> None:
+    """Run this process's roles in the foreground until SIGTERM or SIGINT."""
+    journal.set_up(settings.log_level, settings.log_format)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with _only_one(settings.data) as first:
+        if not first and set(settings.roles) >= {"server", "controllers", "runner", "git"}:
+            raise Conflict(
+                f"another Fairway runs on {settings.data}",
+                code="already-running",
+                remedy="`fairway down` stops it; another data directory is `--data DIR`",
+            )
+        holder = settings.runner_name if first else f"{settings.runner_name}/{secrets.token_hex(3)}"
+        asyncio.run(_serve(settings, holder))
+
+
+def backup_to(settings: Settings, path: Path, say: Say) -> None:
+    """`fairway backup FILE`, beside a running Fairway or without one."""
+    database = open_database(settings)
+    try:
+        backup.backup(settings, database, path.absolute(), say)
+    finally:
+        database.close()
+    say(f"written: {path}")
+
+
+def restore_from(settings: Settings, path: Path, say: Say) -> None:
+    """`fairway restore FILE` into an empty data directory."""
+    from fairway.store.migrate import upgrade  # noqa: PLC0415 alembic is slow to import
+
+    if process.find(settings.data) is not None:
+        raise Conflict(
+            "Fairway runs on this data directory", code="already-running", remedy="`fairway down`"
+        )
+    backup.restore(settings, path.absolute(), upgrade, say)
+
+
+async def _serve(settings: Settings, holder: str) -> None:
+    from fairway.running import run  # noqa: PLC0415 Litestar, granian: not for `up` and `down`
+
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 asyncio.run gave us one
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    _log.info("fairway %s starts", __version__, extra={"roles": ",".join(settings.roles)})
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await run(settings, holder)
+    finally:
+        process.forget(settings.data)
+        _log.info("fairway has stopped; running builds go on with their containers")
+
+
+@contextlib.contextmanager
+def _only_one(data: Path) -> Iterator[bool]:
+    """Whether this is the first process of a data directory. The kernel lets go when it dies."""
+    path = data / "run" / "lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _up(settings: Settings, running: Running, *, fresh: bool) -> Up:
+    return Up(running.url, running.pid, fresh, token_file(settings.data))
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=2, verify=False, trust_env=False).is_success  # noqa: S501 our own process on loopback; its certificate names other hosts
+    except httpx.HTTPError:
+        return False
+
+
+def _wait_ready(running: Running) -> None:
+    for _ in range(int(_READY_SECONDS * 10)):
+        if _is_ready(running.url):
+            return
+        if process.birth(running.pid) != running.birth:
+            break
+        os.sched_yield()
+        signal.sigtimedwait([], 0.1)
+    raise Unavailable(
+        f"Fairway (pid {running.pid}) does not become ready",
+        code="start-failed",
+        remedy="`fairway doctor`; `fairway down` and `fairway up` start it anew",
+    )

@@ -1,0 +1,167 @@
+"""Opens what a process of this machine stands on: database, keys, blobs, Git, engine, plugins."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from fairway.access.keyring import Keyring, open_keyring
+from fairway.access.tokens import mint
+from fairway.blob.folder import Folder
+from fairway.docker.client import Docker
+from fairway.git.folders import Folders
+from fairway.git.reads import Reads
+from fairway.kit.secret import Secret
+from fairway.model.token import TokenScope
+from fairway.pipeline.engine import Engine
+from fairway.pipeline.engines.docker import DockerEngine
+from fairway.pipeline.engines.local import LocalEngine
+from fairway.pipeline.files import FileSignatures
+from fairway.pipeline.runner.workspaces import FolderWorkspaces
+from fairway.ports import Ports, RunnerPorts
+from fairway.settings import Settings, local_environment
+from fairway.source.sources import Sources
+from fairway.store import settings as stored
+from fairway.store import users
+from fairway.store.database import Database
+
+INSTALLATION: Final = "installation"
+REGISTRY_KEY: Final = "registry.key"
+ADMIN: Final = "admin"
+
+
+class Opened(Struct, frozen=True):
+    """What was opened first, and other things are made over."""
+
+    database: Database
+    keyring: Keyring
+    blobs: Folder
+    folders: Folders
+    reads: Reads
+    installation: str
+    registry_key: bytes
+
+
+def open_database(settings: Settings) -> Database:
+    """The database, brought to this version's schema. Blocks."""
+    from fairway.store.migrate import upgrade  # noqa: PLC0415 alembic is slow to import
+
+    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.chmod(0o711)  # containers' users pass through to their workspaces
+    database = Database(settings.database_url)
+    upgrade(database)
+    return database
+
+
+def open_all(settings: Settings) -> Opened:
+    """Database, keys, blobs and Git folders; the first start makes them, and an admin. Blocks."""
+    database = open_database(settings)
+    folders = Folders(settings.data / "git")
+    folders.prepare()
+    installation = database.write_now(installation_id)
+    token = database.write_now(first_admin)
+    if token is not None:
+        write_token(token_file(settings.data), token)
+    keyring = open_keys(settings)
+    return Opened(
+        database=database,
+        keyring=keyring,
+        blobs=Folder(settings.data / "blobs"),
+        folders=folders,
+        reads=Reads(folders),
+        installation=installation,
+        registry_key=database.write_now(registry_key, keyring),
+    )
+
+
+def ports(opened: Opened, *, holder: str, gateway: str = "") -> Ports:
+    """The system's ports, without a runner's."""
+    sources = Sources(opened.database, opened.reads)
+    return Ports(
+        database=opened.database,
+        blobs=opened.blobs,
+        keyring=opened.keyring,
+        sources=sources,
+        signatures=FileSignatures(opened.database, opened.keyring),
+        templates=sources,
+        disk=opened.blobs,
+        installation=opened.installation,
+        holder=holder,
+        gateway=gateway,
+    )
+
+
+def runner_ports(
+    settings: Settings, docker: Docker | None, owner: str, gateway: str
+) -> RunnerPorts:
+    """What this machine's runner stands on."""
+    return RunnerPorts(
+        engines=_engines(settings, docker, owner),
+        plugins={},
+        workspaces=FolderWorkspaces(settings.data / "workspaces"),
+        reports=None,
+        hosts=(f"fairway:{gateway}",) if gateway else (),
+    )
+
+
+def _engines(settings: Settings, docker: Docker | None, owner: str) -> Mapping[str, Engine]:
+    marked = f"{owner}/{settings.runner_name}"
+    if docker is not None:
+        return {"docker": DockerEngine(docker, owner=marked)}
+    root = settings.data / "exec"
+    return {"exec": LocalEngine(root, owner=marked, base=local_environment())}
+
+
+def open_keys(settings: Settings) -> Keyring:
+    """The keyring: of the environment, or of the data directory. Blocks."""
+    folder = settings.data / "keys"
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return open_keyring(folder / "keys.json", Secret(settings.key) if settings.key else None)
+
+
+def installation_id(db: Connection) -> str:
+    """This installation's own name, made at the first start: it marks what is ours elsewhere."""
+    known = stored.get(db, INSTALLATION)
+    if known is None:
+        known = secrets.token_hex(4)
+        stored.put(db, INSTALLATION, known)
+    return str(known)
+
+
+def registry_key(db: Connection, keyring: Keyring) -> bytes:
+    """The key that seals the registry's own short-lived tokens, the same in every process."""
+    sealed = stored.get(db, REGISTRY_KEY)
+    if sealed is None:
+        key = keyring.seal(secrets.token_bytes(32), place=REGISTRY_KEY)
+        sealed = base64.b64encode(key).decode("ascii")
+        stored.put(db, REGISTRY_KEY, sealed)
+    return keyring.open_bytes(base64.b64decode(sealed), place=REGISTRY_KEY)
+
+
+def token_file(data: Path) -> Path:
+    """Where the first start leaves the admin's token (mode 0600)."""
+    return data / "keys" / "admin-token"
+
+
+def first_admin(db: Connection) -> Secret | None:
+    """Make the user `admin` and a token where there is no such user yet."""
+    if users.by_login(db, ADMIN) is not None:
+        return None
+    made = users.create(db, ADMIN, name="Administrator", admin=True)
+    minted = mint(db, made.id, name="first start", scopes=[TokenScope.ADMIN], actor="fairway")
+    return minted.value
+
+
+def write_token(path: Path, token: Secret) -> None:
+    """Leave a token in a file that only its owner reads."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(token.reveal() + "\n")

@@ -1,0 +1,54 @@
+"""What the application stands on. `opening.py` makes the real ones from settings; the simulated
+world hands `app.App` other ones under the same contracts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from fairway.access.keyring import Keyring
+from fairway.blob.blob import Blobs
+from fairway.pipeline.draft import Signatures, Sources, Templates
+from fairway.pipeline.engine import Engine
+from fairway.pipeline.plugin import Plugin
+from fairway.pipeline.runner.tools import ReportReader
+from fairway.pipeline.runner.workspaces import Workspaces
+from fairway.store.database import Database
+
+
+class Disk(Protocol):
+    """How much room is left where our data lies."""
+
+    async def free(self) -> int | None:
+        """Free bytes; None where it cannot be said."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunnerPorts:
+    """What a runner of this process stands on. `engines` by graph type: docker, exec."""
+
+    engines: Mapping[str, Engine]
+    plugins: Mapping[str, Plugin]
+    workspaces: Workspaces
+    reports: ReportReader
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """What the system stands on. `runner` is None in a process without that role."""
+
+    database: Database
+    blobs: Blobs
+    keyring: Keyring
+    sources: Sources
+    signatures: Signatures
+    templates: Templates
+    disk: Disk
+    installation: str  # this installation's own name
+    holder: str  # this process's name in leases; the same after a restart, so that it goes on
+    gateway: str = ""  # our address as containers see it, "" when there is none
+    runner: RunnerPorts | None = None

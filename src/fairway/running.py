@@ -1,0 +1,140 @@
+"""`fairway serve`: HTTP and the application on the real ports of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from fairway import __version__, machines, opening, process
+from fairway.api.app import api_app
+from fairway.api.hub import Hub
+from fairway.api.services import Addresses, Services
+from fairway.app import App
+from fairway.docker.bridge import gateway
+from fairway.docker.client import Docker
+from fairway.docker.daemon import Engine
+from fairway.image.registry.app import Deps as RegistryDeps
+from fairway.image.registry.app import registry_app
+from fairway.kit.aio import blocking
+from fairway.opening import Opened
+from fairway.registry_access import RegistryAccess
+from fairway.server import Address, Router, Tls, serve
+from fairway.settings import Settings
+from fairway.source.announce import Announcer
+from fairway.source.hosting import GitDeps, git_app
+from fairway.source.repositories import Repositories
+
+_LOOPBACK: Final = "127.0.0.1"
+_log = logging.getLogger(__name__)
+
+
+async def run(settings: Settings, holder: str) -> None:
+    """Run this process's roles until cancelled."""
+    engine = await blocking(machines.engine, settings, _log.info)
+    opened = await blocking(opening.open_all, settings)
+    docker = Docker(engine.host) if engine else None
+    try:
+        inside = await _gateway(settings, engine, docker, opened.installation)
+        ports = opening.ports(opened, holder=holder, gateway=inside)
+        if "runner" in settings.roles:
+            owner = opened.installation
+            runner = opening.runner_ports(settings, docker, owner, inside)
+            ports = replace(ports, runner=runner)
+        await _run(App(settings, ports), opened)
+    finally:
+        if docker is not None:
+            docker.close()
+        opened.database.close()
+
+
+async def _gateway(
+    settings: Settings, engine: Engine | None, docker: Docker | None, owner: str
+) -> str:
+    """Our address on a bridge of our own, where containers of this machine reach us."""
+    if engine is None or docker is None or not settings.http.bridge:
+        return ""
+    return engine.gateway if engine.ours else await gateway(docker, owner)
+
+
+async def _run(app: App, opened: Opened) -> None:
+    settings = app.settings
+    announcer = Announcer(opened.database, opened.folders, opened.database.events)
+    async with asyncio.TaskGroup() as group:
+        if "git" in settings.roles:
+            group.create_task(announcer.run(), name="refs")
+        if "server" in settings.roles or "git" in settings.roles:
+            router = make_router(app, opened, announcer)
+            listening = serve(router, addresses(app), _tls(settings))
+            group.create_task(listening, name="http")
+        group.create_task(app.run(), name="app")
+        process.write_down(settings.data, settings.local_url, __version__)
+
+
+def make_router(app: App, opened: Opened, announcer: Announcer) -> Router:
+    """Every application of this process's roles."""
+    roles = app.settings.roles
+    repositories = Repositories(opened.database, opened.folders)
+    git = git_app(
+        GitDeps(
+            database=opened.database,
+            tokens=app.tokens,
+            folders=opened.folders,
+            repositories=repositories,
+            announcer=announcer,
+        )
+    )
+    server = "server" in roles
+    return Router(
+        api=api_app(services(app)) if server else None,
+        registry=registry_app(registry_deps(app, opened)) if server else None,
+        git=git if "git" in roles else None,
+    )
+
+
+def services(app: App) -> Services:
+    """What the API is made over."""
+    return Services(
+        database=app.database,
+        tokens=app.tokens,
+        access=app.access,
+        addresses=Addresses(
+            external_url=app.settings.external_url,
+            registry=app.settings.registry_name,
+            version=__version__,
+        ),
+        builds=app.builds,
+        logs=app.logs,
+        hub=Hub(app.database),
+    )
+
+
+def registry_deps(app: App, opened: Opened) -> RegistryDeps:
+    """What the registry is made over."""
+    return RegistryDeps(
+        db=app.database,
+        blobs=app.ports.blobs,
+        access=RegistryAccess(app.database, app.tokens),
+        key=opened.registry_key,
+    )
+
+
+def addresses(app: App) -> list[Address]:
+    """Loopback, our own bridge, and what the operator asked for."""
+    http = app.settings.http
+    found = [Address(_LOOPBACK, http.port)]
+    if app.ports.gateway:
+        found.append(Address(app.ports.gateway, http.port))
+    for text in http.listen:
+        host, colon, port = text.rpartition(":")
+        numbered = bool(colon) and port.isdigit()
+        found.append(Address(host or text, int(port)) if numbered else Address(text, http.port))
+    return list(dict.fromkeys(found))
+
+
+def _tls(settings: Settings) -> Tls | None:
+    if not settings.http.tls_cert:
+        return None
+    return Tls(Path(settings.http.tls_cert), Path(settings.http.tls_key))

@@ -1,0 +1,30 @@
+"""The table of contents: when this happened, do that. One line each.
+
+Names are for ever: an event that waits for a handler knows it by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from fairway.model.events import CronDue, Event, RefUpdated
+from fairway.queue.deliver import Handler
+
+Reactions = Mapping[str, Handler]
+
+# handler                     takes                            and does
+STORY: Final[Sequence[tuple[str, tuple[type[Event], ...], str]]] = (
+    ("pipeline.build-ref",    (RefUpdated,),                   "build what was pushed"),
+    ("pipeline.build-cron",   (CronDue,),                      "build what a cron job names"),
+)  # fmt: skip
+
+
+def subscriptions() -> list[tuple[str, list[str]]]:
+    """Which handler takes which kinds of events: for `store.outbox.subscribe`."""
+    return [(name, [event.kind for event in events]) for name, events, _ in STORY]
+
+
+def handlers(given: Reactions) -> dict[str, Handler]:
+    """The story's handlers from what the chapters give. Raises `KeyError` for one left out."""
+    return {name: given[name] for name, _, _ in STORY}
