@@ -218,11 +218,14 @@ def main() -> None:
     try:
         venv.provide()
         with Services() as services:
-            results.extend(run_suite(name, services, extra) for name in names)
+            for name in names:
+                results.append(run_suite(name, services, extra))  # noqa: PERF401 kept when interrupted
     except Failed as error:
         stop(str(error))
     except KeyboardInterrupt:
-        print("\ninterrupted: what was started has been ended", flush=True)
+        during = " ".join(names[len(results) :][:1])
+        print(f"\ninterrupted {during}: what was started has been ended")
+        _summary(results)
         raise SystemExit(130) from None
     raise SystemExit(_summary(results))
 
