@@ -13,7 +13,8 @@ from typing import Any, Final
 from fairway import __version__, story
 from fairway.access.authorise import Access
 from fairway.access.tokens import Tokens
-from fairway.housekeeping import Housekeeping
+from fairway.image.collect import Policy
+from fairway.image.housekeeping import Housekeeping
 from fairway.kit.aio import Wake
 from fairway.model.errors import FairwayError
 from fairway.pipeline.builds import Builds
@@ -36,6 +37,7 @@ from fairway.store import lease, outbox
 
 _DELIVERY_LEASE: Final = "story"
 _RENEW_S: Final = 3.0
+_DAY_MS: Final = 24 * 3600 * 1000
 _log = logging.getLogger(__name__)
 
 
@@ -73,7 +75,9 @@ class App:
             limits=limits(settings),
             wake=self.wake,
         )
-        self.housekeeping = Housekeeping(settings, ports, holder=self.holder)
+        self.housekeeping = Housekeeping(
+            ports.database, ports.blobs, registry_policy(settings), holder=self.holder
+        )
         self.runner = self._runner(ports.runner) if ports.runner else None
 
     def handlers(self) -> dict[str, Callable[..., Awaitable[None]]]:
@@ -183,6 +187,12 @@ def installation(settings: Settings, ports: Ports) -> Installation:
         log_limit_bytes=settings.pipeline.log_limit_bytes,
         max_timeout_s=settings.pipeline.max_timeout_s,
     )
+
+
+def registry_policy(settings: Settings) -> Policy | None:
+    """How long the registry keeps what nothing names; None is for ever."""
+    days = settings.retention.untagged_days
+    return Policy(untagged_ms=int(days * _DAY_MS)) if days > 0 else None
 
 
 def limits(settings: Settings) -> Limits:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import Connection, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fairway.kit import clock
 from fairway.store.schema import lease
+
+COLLECT: Final = "collect"
+"""Who holds it may remove what nothing names; a backup holds it so that nobody does."""
 
 
 def acquire(db: Connection, name: str, holder: str, seconds: float) -> bool:

@@ -8,20 +8,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from fairway import __version__, machines, opening, process
+from fairway import __version__
 from fairway.api.app import api_app
 from fairway.api.hub import Hub
 from fairway.api.services import Addresses, Services
 from fairway.app import App
+from fairway.boot import machines, opening, process
+from fairway.boot.opening import Opened
+from fairway.boot.registry_access import RegistryAccess
+from fairway.boot.server import Address, Router, Tls, serve
 from fairway.docker.bridge import gateway
 from fairway.docker.client import Docker
 from fairway.docker.daemon import Engine
 from fairway.image.registry.app import Deps as RegistryDeps
 from fairway.image.registry.app import registry_app
 from fairway.kit.aio import blocking
-from fairway.opening import Opened
-from fairway.registry_access import RegistryAccess
-from fairway.server import Address, Router, Tls, serve
 from fairway.settings import Settings
 from fairway.source.announce import Announcer
 from fairway.source.hosting import GitDeps, git_app
@@ -88,13 +89,13 @@ def make_router(app: App, opened: Opened, announcer: Announcer) -> Router:
     )
     server = "server" in roles
     return Router(
-        api=api_app(services(app)) if server else None,
+        api=api_app(services(app, repositories)) if server else None,
         registry=registry_app(registry_deps(app, opened)) if server else None,
         git=git if "git" in roles else None,
     )
 
 
-def services(app: App) -> Services:
+def services(app: App, repositories: Repositories) -> Services:
     """What the API is made over."""
     return Services(
         database=app.database,
@@ -108,6 +109,9 @@ def services(app: App) -> Services:
         builds=app.builds,
         logs=app.logs,
         hub=Hub(app.database),
+        secrets=app.secrets,
+        dispatch=app.dispatch,
+        repositories=repositories,
     )
 
 

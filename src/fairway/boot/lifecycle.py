@@ -17,11 +17,12 @@ from typing import Final
 import httpx
 from msgspec import Struct
 
-from fairway import __version__, backup, machines, process
+from fairway import __version__
+from fairway.boot import backup, machines, process
+from fairway.boot.opening import open_database, token_file
+from fairway.boot.process import Running
 from fairway.kit import journal
 from fairway.model.errors import Conflict, Unavailable
-from fairway.opening import open_database, token_file
-from fairway.process import Running
 from fairway.settings import Settings
 
 _READY_SECONDS: Final = 120.0
@@ -115,7 +116,7 @@ def restore_from(settings: Settings, path: Path, say: Say) -> None:
 
 
 async def _serve(settings: Settings, holder: str) -> None:
-    from fairway.running import run  # noqa: PLC0415 Litestar, granian: not for `up` and `down`
+    from fairway.boot.running import run  # noqa: PLC0415 Litestar, granian: not for `up` and `down`
 
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()

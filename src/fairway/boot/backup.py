@@ -28,7 +28,6 @@ from fairway.store import dump, lease
 from fairway.store.database import Database
 
 FORMAT: Final = 1
-COLLECT_LEASE: Final = "collect"
 _HOLD_SECONDS: Final = 6 * 3600.0
 _REFS: Final = ("HEAD", "config", "packed-refs", "description", "refs", "info", "hooks")
 # folders of the data directory, in the order in which they are copied
@@ -52,7 +51,7 @@ def backup(settings: Settings, database: Database, path: Path, say: Say) -> Mani
     Raises `Unavailable` (code `backup-busy`) while garbage is collected: may be retried.
     """
     holder = f"backup/{os.getpid()}"
-    if not database.write_now(lease.acquire, COLLECT_LEASE, holder, _HOLD_SECONDS):
+    if not database.write_now(lease.acquire, lease.COLLECT, holder, _HOLD_SECONDS):
         raise Unavailable(
             "garbage is being collected right now", code="backup-busy", remedy="try again shortly"
         )
@@ -63,7 +62,7 @@ def backup(settings: Settings, database: Database, path: Path, say: Say) -> Mani
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-        database.write_now(lease.release, COLLECT_LEASE, holder)
+        database.write_now(lease.release, lease.COLLECT, holder)
     return manifest
 
 
