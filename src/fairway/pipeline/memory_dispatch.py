@@ -17,6 +17,7 @@ from fairway.model.errors import Conflict
 from fairway.model.status import Status
 from fairway.pipeline.dispatch import (
     LEASE_SECONDS,
+    RENEW_SECONDS,
     Lease,
     Orders,
     Runner,
@@ -73,6 +74,7 @@ class MemoryDispatch:
         """Want a stage stopped: its holder hears at its next call."""
         kept = self.stages[stage]
         kept.stop, kept.reason = True, reason
+        self._wake()
 
     async def ended(self) -> None:
         """Return when every stage has its last word."""
@@ -156,7 +158,15 @@ class MemoryDispatch:
 
     async def renew(self, stage: int, token: str) -> Orders:
         """As the contract says."""
-        return self._orders(self._held(stage, token))
+        kept = self._held(stage, token)
+        self._orders(kept)
+        try:
+            async with asyncio.timeout(RENEW_SECONDS):
+                while not kept.stop and kept.report is None:
+                    await self._change()
+        except TimeoutError:
+            pass
+        return self._orders(kept)
 
     async def step(self, stage: int, token: str, report: StepReport) -> Orders:
         """As the contract says."""

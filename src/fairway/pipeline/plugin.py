@@ -14,7 +14,7 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from fairway.kit.secret import Secret
-from fairway.pipeline.dispatch import BuiltImage
+from fairway.model.image import BuiltImage
 from fairway.pipeline.engine import Sink
 
 
@@ -34,6 +34,7 @@ class Job(Struct, frozen=True, kw_only=True):
     registry: str = ""  # our registry as the runner's engine reaches it
     registry_token: Secret = field(default_factory=lambda: Secret(""))
     auths: Mapping[str, Secret] = field(default_factory=dict)  # host -> Docker auth JSON
+    built: Mapping[str, str] = field(default_factory=dict)  # as written -> path@digest in ours
 
 
 class PluginEnd(Struct, frozen=True):

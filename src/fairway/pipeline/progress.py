@@ -62,11 +62,9 @@ def is_daemon(step: StepGraph) -> bool:
 
 def counts(step: StepGraph, seen: Seen) -> bool:
     """Whether a step's end is a failure of the stage."""
-    if step.failure is FailurePolicy.IGNORE:
-        return False
     if is_daemon(step):
         return seen.status is Status.ERRORED
-    return seen.status.bad
+    return seen.status.bad and step.failure is not FailurePolicy.IGNORE
 
 
 def failing(graph: StageGraph, seen: Mapping[int, Seen]) -> list[str]:

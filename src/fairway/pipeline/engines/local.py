@@ -30,7 +30,7 @@ from fairway.kit.aio import blocking
 from fairway.kit.secret import Secret
 from fairway.model.errors import InvalidInput, Unavailable
 from fairway.pipeline.engine import Ended, Place, Sink
-from fairway.pipeline.engines.spec import stem
+from fairway.pipeline.engines.spec import SCRIPT, stem
 from fairway.pipeline.graph import StepGraph
 
 _KILLED: Final = 137
@@ -103,6 +103,7 @@ class LocalEngine:
         values = {
             name: value.reveal() if isinstance(value, Secret) else value
             for name, value in environment.items()
+            if name != SCRIPT
         }
         return {**self._base, "HOME": home, "USERPROFILE": home, **values}
 

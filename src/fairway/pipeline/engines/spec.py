@@ -1,9 +1,9 @@
 """What a step is to Docker: names, labels and the container's specification. Pure.
 
 Names derive from (stage key, step number, attempt), so a runner that was killed finds its
-containers again. `commands` reach the container in the variable FAIRWAY_SCRIPT, which a first
-shell feeds to `/bin/sh`'s standard input after dropping it from the environment: nothing has to be
-written to the container after its start, so a killed runner loses nothing. Both outputs are
+containers again. `commands` reach the container in the variable DRONE_SCRIPT, as in Drone, which a
+first shell feeds to `/bin/sh`'s standard input after dropping it from the environment: nothing has
+to be written to the container after its start, so a killed runner loses nothing. Both outputs are
 joined there, which keeps their order and makes the log's bytes the same however it is read.
 """
 
@@ -21,7 +21,7 @@ from fairway.pipeline.graph import Mount, StepGraph, Volume
 LABEL_OWNER: Final = "fairway.owner"
 LABEL_STAGE: Final = "fairway.stage"
 LABEL_STEP: Final = "fairway.step"
-SCRIPT: Final = "FAIRWAY_SCRIPT"
+SCRIPT: Final = "DRONE_SCRIPT"
 _PIECE: Final = 96 * 1024  # the kernel takes 128 KiB in one variable
 _SAFE: Final = re.compile(r"[^a-zA-Z0-9_.-]+")
 Json = dict[str, Any]
@@ -63,7 +63,7 @@ def container_spec(
     place: Place, step: StepGraph, environment: Mapping[str, str | Secret], *, image: str
 ) -> Json:
     """The body of the Engine's create call."""
-    values = {name: _reveal(value) for name, value in environment.items()}
+    values = {name: _reveal(value) for name, value in environment.items() if name != SCRIPT}
     spec: Json = {
         "Image": image,
         "Labels": labels(place, step),

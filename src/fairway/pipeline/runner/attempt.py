@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -18,9 +18,10 @@ from fairway.kit import clock
 from fairway.kit.aio import background, together
 from fairway.kit.secret import Secret
 from fairway.model.errors import FairwayError, Unavailable
+from fairway.model.image import BuiltImage
 from fairway.model.status import Status
 from fairway.pipeline import progress
-from fairway.pipeline.dispatch import BuiltImage, Lease
+from fairway.pipeline.dispatch import Lease
 from fairway.pipeline.engine import Ended, Engine, Place
 from fairway.pipeline.graph import StepGraph
 from fairway.pipeline.plugin import Job, Plugin, PluginEnd
@@ -244,6 +245,7 @@ def job_for(
     environment: Environment,
     log: LogWriter,
     tree: Path,
+    built: Mapping[str, str],
 ) -> Job:
     """What a plugin is given."""
     return Job(
@@ -260,6 +262,7 @@ def job_for(
         registry=lease.registry,
         registry_token=Secret(lease.registry_token),
         auths=place.auths,
+        built=built,
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import urlsplit
 
 from fairway.kit.secret import Secret
+from fairway.pipeline.compile.context import NETRC_PASSWORD, NETRC_USERNAME
 from fairway.pipeline.dispatch import Lease
 from fairway.pipeline.graph import SecretRef, StepGraph
 
@@ -22,10 +22,9 @@ def at_start(lease: Lease, step: StepGraph, *, failed: Sequence[str]) -> Environ
     found: Environment = {}
     for name, value in step.environment.items():
         if isinstance(value, SecretRef):
-            found[name] = Secret(lease.secrets.get(value.from_secret.lower(), ""))
+            found[name] = _secret(lease, value.from_secret)
         elif value:
             found[name] = value
-    found.update(netrc(lease))
     late = {**lease.environment, **_progress(lease, step, failed)}
     found.update({name: value for name, value in late.items() if value})
     return found
@@ -42,20 +41,10 @@ def _progress(lease: Lease, step: StepGraph, failed: Sequence[str]) -> dict[str,
     }
 
 
-def netrc(lease: Lease) -> Environment:
-    """The clone's credentials, which every step gets."""
-    host = urlsplit(lease.clone_url).hostname or ""
-    if not (host and lease.clone_password):
-        return {}
-    password = Secret(lease.clone_password)
-    return {
-        "DRONE_NETRC_MACHINE": host,
-        "DRONE_NETRC_USERNAME": lease.clone_user,
-        "DRONE_NETRC_PASSWORD": password,
-        "CI_NETRC_MACHINE": host,
-        "CI_NETRC_USERNAME": lease.clone_user,
-        "CI_NETRC_PASSWORD": password,
-    }
+def _secret(lease: Lease, name: str) -> Secret:
+    """A secret of the stage; the clone's credentials have names that no user's secret can have."""
+    own = {NETRC_USERNAME: lease.clone_user, NETRC_PASSWORD: lease.clone_password}
+    return Secret(own.get(name) or lease.secrets.get(name.lower(), ""))
 
 
 def hidden(lease: Lease) -> list[str]:

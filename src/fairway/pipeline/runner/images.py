@@ -12,7 +12,8 @@ import msgspec
 
 from fairway.kit.secret import Secret
 from fairway.model.errors import InvalidInput
-from fairway.pipeline.dispatch import BuiltImage, Lease
+from fairway.model.image import BuiltImage
+from fairway.pipeline.dispatch import Lease
 from fairway.pipeline.graph import PullPolicy, StageGraph, StepGraph
 
 BUILD_USER: Final = "fairway-build"

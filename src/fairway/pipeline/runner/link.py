@@ -26,6 +26,7 @@ from fairway.pipeline.dispatch import (
 T = TypeVar("T")
 _FIRST_S: Final = 0.2
 _LONGEST_S: Final = 5.0
+_AT_ONCE_S: Final = 0.2
 _LEAST_S: Final = 1.0  # between two renewals
 _log = logging.getLogger(__name__)
 
@@ -51,10 +52,17 @@ class Link:
         self.ordered = Wake()
 
     async def keep(self) -> None:
-        """Renew the lease for ever; orders are noted as they come."""
+        """Renew the lease for ever; orders are noted as they come.
+
+        The answer to a renewal waits for orders, so the next one follows at once; only after an
+        order to stop, or where the system answered suspiciously fast, there is a pause.
+        """
+        loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(RENEW_SECONDS)
+            began = loop.time()
             self._note(await self._insist(self._renew))
+            if self.orders.stop or loop.time() - began < _AT_ONCE_S:
+                await asyncio.sleep(RENEW_SECONDS / 2)
 
     async def _renew(self) -> Orders:
         return await self._dispatch.renew(self._lease.stage, self._lease.token)

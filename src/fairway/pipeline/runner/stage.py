@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Final
 
 from fairway.kit import clock
@@ -183,6 +184,10 @@ class StageRun:
         """The step's environment, were it to start now."""
         failed = progress.failing(self._graph, self._seen)
         return environment.at_start(self.lease, step, failed=failed)
+
+    def built(self) -> Mapping[str, str]:
+        """Images that the build has pushed so far: name as written -> path@digest."""
+        return dict(self._built)
 
     def halted(self) -> str:
         """Why steps are being killed, in words; "" when only services are, at the end."""

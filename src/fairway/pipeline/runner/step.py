@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -43,6 +44,10 @@ class Stage(Protocol):
 
     def environment(self, step: StepGraph) -> Environment:
         """The step's environment, were it to start now."""
+        ...
+
+    def built(self) -> Mapping[str, str]:
+        """Images that the build has pushed so far, by name."""
         ...
 
     def halted(self) -> str:
@@ -180,6 +185,7 @@ class StepRun:
             environment=environment,
             log=log,
             tree=tree(stage.place.workspace, stage.place.graph),
+            built=stage.built(),
         )
         return await attempt.plugin(plugin, job)
 

@@ -58,12 +58,13 @@ class FolderWorkspaces:
         return await blocking(lambda: self.folder(key).is_dir() and not self._mark(key).exists())
 
     async def rebuilding(self, key: str) -> None:
-        """Set the mark, drop what is there."""
+        """Set the mark and drop what is there. Where it is set, the making goes on."""
 
         def begin() -> None:
             self._root.mkdir(parents=True, exist_ok=True)
-            self._mark(key).touch()
-            shutil.rmtree(self.folder(key), ignore_errors=True)
+            if not self._mark(key).exists():
+                self._mark(key).touch()
+                shutil.rmtree(self.folder(key), ignore_errors=True)
 
         await blocking(begin)
 
