@@ -85,5 +85,6 @@ class NewStep(Struct, frozen=True, kw_only=True):
     depends_on: list[str] = field(default_factory=list)
     images: list[dict[str, str]] = field(default_factory=list)
     carried: int = 0
+    judges: bool = False  # whether it runs depends on failures before it; not stored
     started: int | None = None
     stopped: int | None = None

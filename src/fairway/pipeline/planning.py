@@ -10,7 +10,7 @@ from fairway.model.stage import NewStage, NewStep
 from fairway.model.status import Status
 from fairway.pipeline import compile as compiler
 from fairway.pipeline.compile import Context, PlannedPipeline
-from fairway.pipeline.graph import FailurePolicy, StepGraph
+from fairway.pipeline.graph import FailurePolicy, RunPolicy, StepGraph
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -70,6 +70,7 @@ def _step(step: StepGraph) -> NewStep:
         detach=step.detach,
         ignored=step.failure is FailurePolicy.IGNORE,
         depends_on=list(step.depends_on),
+        judges=step.run not in {RunPolicy.ON_SUCCESS, RunPolicy.NEVER} and not step.clone,
     )
 
 

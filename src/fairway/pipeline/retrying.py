@@ -124,10 +124,15 @@ def _again(
 def _steps_again(
     new: Sequence[NewStep], retry: Retry, *, stage: Stage, former: dict[str, Step]
 ) -> set[str]:
-    """Services live with their stage and always begin again; so does what was never there."""
+    """Services live with their stage and always begin again; so does what was never there.
+
+    With the failed ones runs again what judges failures: it may say something else now.
+    """
     always = {step.name for step in new if step.service or step.detach or step.name not in former}
     if retry.scope is RetryScope.FAILED:
-        return always | {step.name for step in new if not _counts(former.get(step.name))}
+        return always | {
+            step.name for step in new if step.judges or not _counts(former.get(step.name))
+        }
     if stage.name != retry.stage:
         return {step.name for step in new}
     named = {retry.step}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, or_, select, update
 
 from fairway.kit import clock
 from fairway.model.secret import Binding, Sealed, SecretFacts
@@ -88,7 +89,5 @@ def used(db: Connection, ids: Sequence[int]) -> None:
         db.execute(update(secret).where(secret.c.id.in_(list(ids))).values(used=clock.now()))
 
 
-def _sealed(row: object) -> Sealed:
-    values = dict(row._mapping)  # type: ignore[attr-defined]  # noqa: SLF001 SQLAlchemy's own way
-    sealed = values.pop("sealed")
-    return Sealed(facts=msgspec.convert(values, SecretFacts), sealed=sealed)
+def _sealed(row: Row[Any]) -> Sealed:
+    return Sealed(facts=to(row, SecretFacts), sealed=row.sealed)

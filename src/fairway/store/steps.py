@@ -22,6 +22,8 @@ def create(db: Connection, stage_id: int, news: Sequence[NewStep]) -> None:
     """Insert a stage's steps."""
     if news:
         rows = [{**msgspec.to_builtins(new), "stage": stage_id} for new in news]
+        for row in rows:
+            del row["judges"]
         db.execute(insert(step), rows)
 
 
