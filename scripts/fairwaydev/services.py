@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
-from fairwaydev import apt, venv
+from fairwaydev import apt, images, venv
 from fairwaydev.say import Failed, answer, detail, run, say
 
 
@@ -40,7 +40,9 @@ class Services:
         if need == "postgres" and "FAIRWAY_TEST_POSTGRES" not in self._env:
             self._env["FAIRWAY_TEST_POSTGRES"] = self._postgres()
         if need == "docker" and "DOCKER_HOST" not in self._env:
-            self._env["DOCKER_HOST"] = self._docker()
+            host = self._docker()
+            images.provide(host)
+            self._env["DOCKER_HOST"] = host
         return self._env
 
     def _postgres(self) -> str:
