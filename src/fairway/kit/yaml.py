@@ -19,6 +19,7 @@ from msgspec import Struct
 from fairway.kit.scalar import Value, resolve
 from fairway.model.errors import BadFile
 
+NULL_TAG: Final = "tag:yaml.org,2002:null"
 MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 
 
@@ -49,7 +50,9 @@ class Node:
     @property
     def is_null(self) -> bool:
         """Whether nothing, `~`, `null`, `Null` or `NULL` stands here."""
-        return self.kind == "scalar" and self.value() is None
+        if self.kind != "scalar" or not (self.plain or self.tag == NULL_TAG):
+            return False
+        return resolve(self.text, plain=True) is None
 
     def value(self) -> Value:
         """A scalar's value as YAML 1.1 in go-yaml's reading types it."""

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from fairway.kit.yaml import Node
+from fairway.model.errors import BadFile
+from fairway.pipeline.compile import plugin_env
 from fairway.pipeline.compile.config import Pipeline, Step, VolumeConfig
 from fairway.pipeline.compile.context import RepoFacts
-from fairway.pipeline.compile.fields import Fields
 from fairway.pipeline.compile.finding import Findings, Scope
 from fairway.pipeline.compile.privilege import OWN_PLUGINS, is_plain_container, own_plugin
 
@@ -87,6 +88,7 @@ def check_stage(pipeline: Pipeline, repo: RepoFacts, findings: Findings) -> None
         seen.add(step.name)
         if pipeline.type == "docker":
             _check_image(step, here)
+            _check_settings(step, here)
     if pipeline.type == "docker" and not repo.trusted:
         _check_trust(pipeline, here)
 
@@ -107,6 +109,13 @@ def _check_image(step: Step, here: Findings) -> None:
     elif is_plain_container(step) or step.service or step.detach:
         message = "a fairway/ plugin takes settings only: no commands, entrypoint or detach"
         here.error("plugin-as-container", message, node, path=path)
+
+
+def _check_settings(step: Step, here: Findings) -> None:
+    try:
+        plugin_env.plugin_variables(step.settings, name=here.file)
+    except BadFile as error:
+        here.caught(error)
 
 
 def _check_trust(pipeline: Pipeline, here: Findings) -> None:
@@ -144,8 +153,3 @@ def _untrusted(here: Findings, node: Node, path: str, what: str) -> None:
 def volume_named(volumes: Iterable[VolumeConfig], name: str) -> VolumeConfig | None:
     """The pipeline's volume of a name."""
     return next((volume for volume in volumes if volume.name == name), None)
-
-
-def step_fields(step: Step, findings: Findings) -> Fields:
-    """A step's keys once more, for remarks."""
-    return Fields(step.node, step.path, findings)
