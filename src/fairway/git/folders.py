@@ -35,6 +35,10 @@ CONFIG: Final = """\
 	allowFilter = true
 	allowReachableSHA1InWant = true
 	allowAnySHA1InWant = true
+[receive "fsck"]
+	zeroPaddedFilemode = warn
+	missingSpaceBeforeDate = warn
+	badTimezone = warn
 [receive]
 	advertisePushOptions = true
 	fsckObjects = true
@@ -43,6 +47,10 @@ CONFIG: Final = """\
 	certNonceSeed =
 [transfer]
 	hideRefs = refs/fairway
+[fetch "fsck"]
+	zeroPaddedFilemode = warn
+	missingSpaceBeforeDate = warn
+	badTimezone = warn
 [fetch]
 	fsckObjects = true
 	writeCommitGraph = false
@@ -83,6 +91,13 @@ case "$newline$FAIRWAY_FORWARD$newline" in
 esac
 exit 0
 """
+_ASKPASS: Final = """\
+#!/bin/sh
+case "$1" in
+Username*) printf '%s\\n' "$FAIRWAY_FETCH_USER" ;;
+*) printf '%s\\n' "$FAIRWAY_FETCH_PASSWORD" ;;
+esac
+"""
 _OLD_LOCK_MS: Final = 60_000
 
 
@@ -102,6 +117,7 @@ class Folders:
         self.hooks.mkdir(exist_ok=True)
         _replace(self.config, CONFIG)
         _replace(self.hooks / "update", _HOOK, mode=0o755)
+        _replace(self.hooks / "askpass", _ASKPASS, mode=0o755)
         if not self.empty.exists():
             self._make(self.empty, "empty", "main")
 

@@ -113,10 +113,21 @@ def remotes(db: Connection) -> list[Repository]:
     return [_repository(row) for row in db.execute(query).mappings()]
 
 
-def polled(db: Connection, number: int, *, error: str) -> None:
-    """A remote repository was looked at now. Not a change of its version."""
+def polling(db: Connection, number: int) -> None:
+    """A remote repository is looked at from now on: a wake-up that comes later stays due."""
     query = update(repository).where(repository.c.id == number)
-    db.execute(query.values(polled=clock.now(), poll_error=error[:2000]))
+    db.execute(query.values(polled=clock.now()))
+
+
+def polled(db: Connection, number: int, *, error: str) -> None:
+    """A remote repository was looked at. Not a change of its version."""
+    query = update(repository).where(repository.c.id == number)
+    db.execute(query.values(poll_error=error[:2000]))
+
+
+def ask_poll(db: Connection, number: int) -> None:
+    """A remote repository is to be looked at now."""
+    db.execute(update(repository).where(repository.c.id == number).values(polled=None))
 
 
 def all_of(db: Connection) -> list[Repository]:

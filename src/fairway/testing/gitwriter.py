@@ -24,7 +24,7 @@ def write_commit(
     repo = pygit2.Repository(str(path))
     try:
         ref = f"refs/heads/{branch}"
-        parent = repo.references[ref].peel() if ref in repo.references else None
+        parent: Any = repo.references[ref].peel() if ref in repo.references else None
         index: Any = pygit2.Index()
         if parent is not None:
             index.read_tree(parent.tree)

@@ -1,0 +1,129 @@
+"""Fetching a foreign repository into a bare folder of ours.
+
+Credentials go to git by an askpass script that reads its own environment: never in arguments, a
+file or a log. Only http and https are spoken, also after a redirect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Mapping
+from typing import Final
+
+from fairway.git.folders import Folders, environment
+from fairway.kit.aio import shielded
+from fairway.kit.secret import Secret
+from fairway.model.errors import Unavailable
+
+DEADLINE_S: Final = 3600.0
+_STDERR: Final = 8192
+_END_S: Final = 5.0
+_WORDS: Final = (
+    "fetch",
+    "--quiet",
+    "--prune",
+    "--no-auto-gc",
+    "--no-recurse-submodules",
+    "--no-write-fetch-head",
+    "--no-show-forced-updates",
+    "--end-of-options",
+)
+_CONFIG: Final = {
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": "60",
+    "http.followRedirects": "initial",
+    "core.askPass": "",
+    "credential.helper": "",
+}
+_REFSPECS: Final = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+
+
+async def fetch(
+    folders: Folders,
+    number: int,
+    url: str,
+    *,
+    user: str = "",
+    password: Secret | None = None,
+    extra: Mapping[str, str] | None = None,
+    deadline_s: float = DEADLINE_S,
+) -> None:
+    """Bring branches and tags to what they are at `url`; those gone there go here.
+
+    `extra` is the machine's proxy and CA settings. Raises `Unavailable` (code `fetch-failed`),
+    to be retried with backoff.
+    """
+    config = {**_CONFIG, "core.askPass": str(folders.hooks / "askpass")}
+    variables = {
+        **environment(folders),
+        **(extra or {}),
+        **_numbered(config),
+        "GIT_ALLOW_PROTOCOL": "http:https",
+        "FAIRWAY_FETCH_USER": user or "git",
+        "FAIRWAY_FETCH_PASSWORD": password.reveal() if password else "",
+    }
+    variables.pop("GIT_ASKPASS", None)
+    child = await asyncio.create_subprocess_exec(
+        *("git", "-C", str(folders.path(number)), *_WORDS, url, *_REFSPECS),
+        env=variables,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(deadline_s):
+            errors = await _errors(child)
+            status = await child.wait()
+    except TimeoutError:
+        raise _failed(f"it took longer than {deadline_s:.0f} s") from None
+    finally:
+        await shielded(_end(child))
+    if status:
+        raise _failed(_said(errors, password) or f"git exited with {status}")
+
+
+async def _errors(child: asyncio.subprocess.Process) -> bytes:
+    kept = bytearray()
+    while child.stderr is not None and (data := await child.stderr.read(4096)):
+        kept += data
+        del kept[:-_STDERR]
+    return bytes(kept)
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        if child.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, sign)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_END_S):
+                await child.wait()
+
+
+def _said(errors: bytes, password: Secret | None) -> str:
+    text = errors.decode("utf-8", "replace").strip()
+    if password:
+        text = text.replace(password.reveal(), "******")
+    lines = [line.removeprefix("fatal: ") for line in text.splitlines()]
+    return "; ".join(line for line in lines if line)[-1000:]
+
+
+def _numbered(config: Mapping[str, str]) -> dict[str, str]:
+    variables = {"GIT_CONFIG_COUNT": str(len(config))}
+    for number, (key, value) in enumerate(config.items()):
+        variables[f"GIT_CONFIG_KEY_{number}"] = key
+        variables[f"GIT_CONFIG_VALUE_{number}"] = value
+    return variables
+
+
+def _failed(why: str) -> Unavailable:
+    return Unavailable(
+        f"the remote repository cannot be fetched: {why}",
+        code="fetch-failed",
+        remedy="look at its address and credentials; it is tried again by itself",
+    )
