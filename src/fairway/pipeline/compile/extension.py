@@ -8,12 +8,15 @@ from typing import Final
 from fairway.kit.yaml import Node
 from fairway.pipeline.compile.config import Extension
 from fairway.pipeline.compile.fields import Fields
+from fairway.pipeline.compile.finding import Findings
 from fairway.pipeline.graph import Ready, Reports, Retry
 
 _DURATION: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?\Z")
 _STEP_KEYS: Final = ("ready", "retry", "timeout", "reports")
 _PROBES: Final = ("healthcheck", "tcp", "http", "command")
 _OUTCOMES: Final = ("failed", "errored")
+_STEP_LISTS: Final = ("steps", "services")
+_FREE: Final = ("x-fairway", "settings", "environment", "node")  # names are the author's own there
 _LONGEST_S: Final = 7 * 24 * 3600.0
 _MOST_RETRIES: Final = 10
 
@@ -42,6 +45,36 @@ def pipeline_timeout(parent: Fields) -> float | None:
         return None
     _only(fields, ("timeout",))
     return duration(fields, "timeout")
+
+
+def refuse_misplaced(document: Node, findings: Findings) -> None:
+    """Note `x-fairway` keys in places that have none, such as `clone` or `trigger`."""
+    todo: list[tuple[Node, str]] = []
+    for key, value in _pairs(document):
+        if key.text in _STEP_LISTS and value.kind == "list":
+            for number, step in enumerate(value.items):
+                path = f"{key.text}[{number}]"
+                todo += [
+                    (below, f"{path}.{name.text}")
+                    for name, below in _pairs(step)
+                    if name.text not in _FREE
+                ]
+        elif key.text not in _FREE:
+            todo.append((value, key.text))
+    while todo:
+        node, path = todo.pop()
+        todo += [(item, path) for item in node.items]
+        for key, value in _pairs(node):
+            here = f"{path}.{key.text}"
+            if key.kind == "scalar" and key.text.startswith("x-fairway"):
+                message = f"'{key.text}' belongs to a pipeline, step or service, not here"
+                findings.error("unknown-field", message, key, path=here)
+            else:
+                todo.append((value, here))
+
+
+def _pairs(node: Node) -> list[tuple[Node, Node]]:
+    return node.pairs if node.kind == "map" else []
 
 
 def refuse_elsewhere(parent: Fields, known: tuple[str, ...]) -> None:

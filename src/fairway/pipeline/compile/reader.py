@@ -23,6 +23,7 @@ from fairway.pipeline.compile.documents import Document
 from fairway.pipeline.compile.extension import (
     pipeline_timeout,
     refuse_elsewhere,
+    refuse_misplaced,
     step_extension,
 )
 from fairway.pipeline.compile.fields import Fields
@@ -39,6 +40,8 @@ def read_pipeline(document: Document, findings: Findings) -> Pipeline:
     head = Fields(document.node, "", findings)
     body = Fields(document.node, "", findings.within(Scope.TYPE))
     refuse_elsewhere(head, ("x-fairway",))
+    refuse_misplaced(document.node, findings)
+    _refuse_odd_name(head, document.name)
     workspace = body.section("workspace")
     return Pipeline(
         name=document.name,
@@ -100,8 +103,7 @@ def _step(fields: Fields, *, service: bool) -> Step:
     if fields.node.is_null:
         fields.refuse(fields.node, "is empty", code="empty-step")
     name = fields.text("name")
-    if len(name) > _LONGEST_NAME:
-        fields.refuse(fields.place("name"), "is longer than 100 letters", key="name")
+    _refuse_odd_name(fields, name)
     return Step(
         name=name,
         node=fields.node,
@@ -132,6 +134,13 @@ def _step(fields: Fields, *, service: bool) -> Step:
         when=read_conditions(fields, "when"),
         x=step_extension(fields, service=service),
     )
+
+
+def _refuse_odd_name(fields: Fields, name: str) -> None:
+    if len(name) > _LONGEST_NAME:
+        fields.refuse(fields.place("name"), "is longer than 100 letters", key="name")
+    if name and not name.isprintable():
+        fields.refuse(fields.place("name"), "holds a control character", key="name")
 
 
 def _size(fields: Fields, key: str) -> int:

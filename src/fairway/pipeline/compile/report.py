@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from msgspec import to_builtins
+from msgspec import json
 
 from fairway.model.errors import FairwayError
 from fairway.pipeline.compile.conditions import judge, subject
@@ -98,7 +98,7 @@ def _stage(planned: PlannedPipeline, text: str, context: Context) -> dict[str, A
     }
     return {
         "workspace": {"base": graph.workspace_base, "path": graph.workspace_path},
-        "volumes": [to_builtins(volume) for volume in graph.volumes],
+        "volumes": [_plain(volume) for volume in graph.volumes],
         "image_pull_secrets": list(graph.pull_secrets),
         "secrets": list(graph.secrets),
         "timeout_s": graph.timeout_s,
@@ -141,11 +141,15 @@ def _step(step: StepGraph, graph: StageGraph) -> dict[str, Any]:
         "memswap_limit_bytes": step.memswap_limit_bytes,
         "runs": step.run.value,
         "failure": step.failure.value,
-        "ready": to_builtins(step.ready),
-        "retry": to_builtins(step.retry),
+        "ready": _plain(step.ready),
+        "retry": _plain(step.retry),
         "timeout_s": step.timeout_s,
-        "reports": to_builtins(step.reports),
+        "reports": _plain(step.reports),
     }
+
+
+def _plain(value: object) -> Any:
+    return json.decode(json.encode(value))
 
 
 def _value(value: EnvValue) -> str | dict[str, str]:
