@@ -7,10 +7,24 @@ from typing import Any, Final
 from litestar import Litestar, Router
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.types import ASGIApp
 
-from fairway.api import builds, logs, problems, reports, repositories
+from fairway.api import (
+    builds,
+    events,
+    health,
+    images,
+    logs,
+    people,
+    problems,
+    reports,
+    repositories,
+    runners,
+    secrets,
+    system,
+    triggers,
+)
 from fairway.api.services import Services, dependencies
+from fairway.monitor.requests import Asgi
 
 BODY_LIMIT: Final = 1 << 20
 _HEADERS: Final = {
@@ -20,13 +34,16 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-_ROUTES: Final[list[Any]] = [*repositories.ROUTES, *builds.ROUTES, *logs.ROUTES, *reports.ROUTES]
+_NOUNS: Final = (
+    repositories, builds, triggers, logs, reports, secrets, people, images, runners, events, system,
+)  # fmt: skip
 
 
-def api_app(services: Services) -> ASGIApp:
+def api_app(services: Services) -> Asgi:
     """The application: /api/v1/..., /healthz, /readyz, /metrics."""
-    return Litestar(
-        [Router("/api/v1", route_handlers=_ROUTES)],
+    routes: list[Any] = [route for noun in _NOUNS for route in noun.ROUTES]
+    app = Litestar(
+        [Router("/api/v1", route_handlers=routes), *health.ROUTES],
         dependencies=dependencies(services),
         exception_handlers=problems.HANDLERS,
         openapi_config=_openapi(services),
@@ -35,6 +52,7 @@ def api_app(services: Services) -> ASGIApp:
         logging_config=None,
         debug=False,
     )
+    return services.requests.counted(app)
 
 
 def _openapi(services: Services) -> OpenAPIConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import get
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from fairway.access.authorise import Action, require
@@ -16,6 +17,7 @@ from fairway.model.build import Build
 from fairway.model.errors import InvalidInput
 from fairway.model.status import Status
 from fairway.model.token import TokenScope
+from fairway.pipeline.waiting import Reasons, explain
 from fairway.store import builds, views
 
 
@@ -81,23 +83,33 @@ async def list_builds(  # noqa: PLR0913 the filters of one list
     return cursors.page(items, limit, found[-1][0].id if found else None)
 
 
-def view(db: Connection, who: Identity, slug: str, number: int) -> views.BuildView:
+class View(Struct, frozen=True):
+    """A build with all of it, and why its stages and steps wait."""
+
+    found: views.BuildView
+    reasons: Reasons
+
+
+def view(db: Connection, who: Identity, slug: str, number: int) -> View:
     """A build with all of it, for who may see it."""
     found, build = guard.build_at(db, who, Action.READ_BUILD, slug=slug, number=number)
-    return views.build_view(db, build, found.slug)
+    return View(views.build_view(db, build, found.slug), explain(db, build))
 
 
-def whole(found: views.BuildView) -> wire.Build:
+def whole(view: View) -> wire.Build:
     """A build with its stages and steps as the wire shows them."""
-    stages = []
-    for stage in found.stages:
-        mine = found.steps.get(stage.id, [])
-        by_name = {one.name: one for one in mine}
-        steps = [
-            shown.step(one, found.logs.get(one.id), shown.steps_reason(one, by_name, stage.reason))
-            for one in mine
-        ]
-        stages.append(shown.stage(stage, steps))
+    found, why = view.found, view.reasons
+    stages = [
+        shown.stage(
+            stage,
+            [
+                shown.step(one, found.logs.get(one.id), why.steps.get(one.id, ""))
+                for one in found.steps.get(stage.id, [])
+            ],
+            why.stages.get(stage.id, ""),
+        )
+        for stage in found.stages
+    ]
     return shown.build(found.build, found.slug, stages)
 
 

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from fairway.api import builds as shown_builds
+from fairway.api.builds import View
 from fairway.api.hub import Hub
 from fairway.api.streams import Put
 from fairway.client import sse
@@ -31,7 +32,7 @@ _PLACE: Final = re.compile(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9}):(\d{1,18})")
 _BEGUN: Final = frozenset({"running", "passed", "failed", "errored", "cancelled"})
 
 Key = tuple[int, int, int]  # stage, step, attempt
-Look = Callable[[], Awaitable[BuildView]]
+Look = Callable[[], Awaitable[View]]
 
 
 class Wanted(Struct, frozen=True):
@@ -88,8 +89,8 @@ class Live:
         async with asyncio.TaskGroup() as group:
             last = await self._hub.newest()
             while True:
-                view = await self._look()
-                build = shown_builds.whole(view)
+                seen = await self._look()
+                view, build = seen.found, shown_builds.whole(seen)
                 await self._tell(put, build)
                 await self._follow(group, put, view=view, build=build)
                 if view.build.status.done:

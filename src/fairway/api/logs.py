@@ -144,8 +144,8 @@ async def search_logs(  # noqa: PLR0913 the filters of one search
     limit: Lines = 200,
 ) -> Page[wire.LogHit]:
     """In the order of steps and lines. `stage` and `step` by name or number."""
-    view = await services.database.read(builds.view, who, slug, number)
-    found = builds.whole(view)
+    seen = await services.database.read(builds.view, who, slug, number)
+    view, found = seen.found, builds.whole(seen)
     wanted = Wanted(stage=stage, step=step)
     hits: list[wire.LogHit] = []
     for row, shown in zip(view.stages, found.stages, strict=True):
@@ -199,7 +199,7 @@ async def build_stream(
     await services.database.read(builds.view, who, slug, number)
     places = read_places(request.headers.get("last-event-id", ""))
 
-    async def look() -> views.BuildView:
+    async def look() -> builds.View:
         return await services.database.read(builds.view, who, slug, number)
 
     wanted = Wanted(logs=logs, stage=stage, step=step)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 from litestar import Request
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, PathParameter, QueryParameter, SkipValidation
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fairway.access.authorise import Access
 from fairway.access.identity import Identity
 from fairway.access.tokens import Tokens
 from fairway.api.hub import Hub
+from fairway.api.scrapes import Scrapes
+from fairway.kit.aio import Wake
+from fairway.monitor.requests import Requests
 from fairway.pipeline.builds import Builds
+from fairway.pipeline.dispatch import Dispatch
 from fairway.pipeline.logs import Logs
+from fairway.pipeline.secrets import Secrets
+from fairway.source.repositories import Repositories
 from fairway.store.database import Database
 
 
@@ -24,6 +31,10 @@ class Addresses(Struct, frozen=True, kw_only=True):
     external_url: str
     registry: str = ""  # host:port as image names show it
     version: str = ""
+
+
+Check = Callable[[], Awaitable[str]]
+"""Says how a part of the system is, in words. Raises `FairwayError` when it is not well."""
 
 
 class Services(Struct, frozen=True, kw_only=True):
@@ -36,6 +47,14 @@ class Services(Struct, frozen=True, kw_only=True):
     builds: Builds
     logs: Logs
     hub: Hub
+    secrets: Secrets
+    dispatch: Dispatch
+    repositories: Repositories
+    wake: Wake  # stages may have become ready
+    checks: Mapping[str, Check] = field(default_factory=dict)  # parts of the system, by name
+    requests: Requests = field(default_factory=Requests)
+    scrapes: Scrapes = field(default_factory=Scrapes)
+    private_metrics: bool = False  # reachable from elsewhere: /metrics needs a token
 
 
 Svc = NamedDependency[SkipValidation[Services]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
+from sqlalchemy import Connection
 
 from fairway.client.wire import build as wire
 from fairway.client.wire import repository as wire_repository
@@ -13,13 +14,18 @@ from fairway.client.wire import who as wire_who
 from fairway.kit import clock
 from fairway.model.audit import AuditEntry
 from fairway.model.build import Build
+from fairway.model.built import MadeView
+from fairway.model.organisation import Organisation
 from fairway.model.report import Report
 from fairway.model.repository import Repository
 from fairway.model.runner import RunnerFacts
+from fairway.model.secret import SecretFacts
 from fairway.model.stage import Stage
 from fairway.model.step import Log, Step
 from fairway.model.token import Token
 from fairway.model.user import User
+from fairway.pipeline import waiting
+from fairway.store import builds
 
 ONLINE_MS = 45_000  # a runner asks at least every 30 s
 SLOWEST = 10
@@ -81,15 +87,15 @@ def build(found: Build, slug: str, stages: Sequence[wire.Stage] = ()) -> wire.Bu
     )
 
 
-def stage(found: Stage, steps: Iterable[wire.Step]) -> wire.Stage:
-    """A stage with its steps."""
+def stage(found: Stage, steps: Iterable[wire.Step], reason: str = "") -> wire.Stage:
+    """A stage with its steps, and why it waits."""
     return wire.Stage(
         number=found.number,
         name=found.name,
         status=str(found.status),
         type=found.type,
         error=found.error,
-        reason=found.reason,
+        reason=reason or found.reason,
         os=found.os,
         arch=found.arch,
         labels=found.labels,
@@ -127,16 +133,6 @@ def step(found: Step, log: Log | None, reason: str = "") -> wire.Step:
         log_truncated=bool(log and log.truncated),
         log_removed=bool(log and log.removed),
     )
-
-
-def steps_reason(one: Step, others: Mapping[str, Step], stage_reason: str) -> str:
-    """Why a step waits: the steps before it, or what its stage waits for."""
-    if str(one.status) not in {"pending", "waiting"}:
-        return ""
-    if stage_reason:
-        return stage_reason
-    before = [name for name in one.depends_on if name in others and not others[name].status.done]
-    return f"waits for {', '.join(before)}" if before else ""
 
 
 def reports(
@@ -233,6 +229,62 @@ def token(found: Token, login: str, slug: str) -> wire_who.Token:
         used=clock.text(found.used),
         created=time(found.created),
     )
+
+
+def organisation(found: Organisation, repositories: int) -> wire_who.Organisation:
+    """An organisation with how many repositories the asker sees."""
+    return wire_who.Organisation(
+        name=found.name, repositories=repositories, created=time(found.created)
+    )
+
+
+def secret(found: SecretFacts, scope: str) -> wire_who.Secret:
+    """A secret without its value; `scope` is whose it is."""
+    return wire_who.Secret(
+        name=found.name,
+        scope=scope,
+        pull_request=found.pull_request,
+        pull_request_push=found.pull_request_push,
+        events=found.events,
+        branches=found.branches,
+        images=found.images,
+        environments=found.environments,
+        created=time(found.created),
+        updated=time(found.updated),
+        used=clock.text(found.used),
+    )
+
+
+def image(found: MadeView, registry: str) -> wire_system.Image:
+    """An image that a build made; `registry` is our registry's host."""
+    made = found.made
+    name = f"{made.repository_name}@{made.digest}"
+    return wire_system.Image(
+        repository_name=made.repository_name,
+        digest=made.digest,
+        reference=f"{registry}/{name}" if registry else name,
+        name=made.name,
+        target=made.target,
+        repository=found.slug,
+        build=found.number,
+        stage=found.stage,
+        step=found.step,
+        revision=made.revision,
+        candidate=str(made.candidate),
+        reason=made.reason,
+        tags=list(found.tags),
+        size=found.size,
+        judged=clock.text(made.judged),
+        created=time(made.created),
+    )
+
+
+def reasons(db: Connection, found: Iterable[int]) -> dict[int, str]:
+    """Why stages of these builds wait, by the stage's id."""
+    why: dict[int, str] = {}
+    for number in found:
+        why |= waiting.explain(db, builds.find(db, number)).stages
+    return why
 
 
 def audit(found: AuditEntry) -> wire_who.Audit:

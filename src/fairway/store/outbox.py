@@ -174,3 +174,11 @@ def forget(db: Connection, before: int) -> int:
 def read(kind: str, payload: Any) -> Event:
     """An event from its stored form."""
     return msgspec.convert(payload, BY_KIND[kind])
+
+
+def before(db: Connection, at: int | None, *, limit: int = 500) -> list[tuple[int, int, Event]]:
+    """Events with an id below `at` (None: the newest), newest first, as (id, time, event)."""
+    query = select(event).order_by(event.c.id.desc()).limit(limit)
+    if at is not None:
+        query = query.where(event.c.id < at)
+    return [(row.id, row.at, read(row.type, row.payload)) for row in db.execute(query)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 from sqlalchemy import Connection, func, select
@@ -139,3 +139,11 @@ def last_measured(db: Connection, repository_id: int, *, branch: str, before: in
     )
     row = db.execute(query).first()
     return to(row, Build) if row else None
+
+
+def visible_of(db: Connection, scope: Scope, ids: Collection[int]) -> set[int]:
+    """Which of these repositories (by id) the scope sees."""
+    if not ids:
+        return set()
+    query = select(repository.c.id).where(repository.c.id.in_(ids), roles.visible(scope))
+    return set(db.execute(query).scalars())

@@ -8,9 +8,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from fairway.access.authorise import Access
+from fairway.access.keyring import Keyring
 from fairway.access.tokens import mint
 from fairway.api.hub import Hub
 from fairway.api.services import Addresses, Services
+from fairway.git.folders import Folders
 from fairway.kit import clock
 from fairway.kit.aio import Wake
 from fairway.model.build import Build
@@ -19,8 +21,12 @@ from fairway.model.stage import NewStage, NewStep
 from fairway.model.status import Status
 from fairway.model.token import TokenScope
 from fairway.pipeline.builds import Builds
+from fairway.pipeline.dispatch_local import LocalDispatch
 from fairway.pipeline.facts import Installation
+from fairway.pipeline.leases import Leases
 from fairway.pipeline.logs import Logs
+from fairway.pipeline.secrets import Secrets
+from fairway.source.repositories import Repositories
 from fairway.store import builds, logs, outbox, stages, steps
 from fairway.store.database import Database
 from fairway.testing.blob import MemoryBlobs
@@ -48,6 +54,7 @@ class ApiWorld:
 
     def _services(self) -> Services:
         database, installation = self.database, Installation(url=URL)
+        secrets = Secrets(database, Keyring({"k1": bytes(32)}, "k1"))
         return Services(
             database=database,
             tokens=self.people.tokens,
@@ -63,6 +70,15 @@ class ApiWorld:
             ),
             logs=self.logs,
             hub=Hub(database),
+            secrets=secrets,
+            dispatch=LocalDispatch(
+                database,
+                self.logs,
+                Leases(secrets, installation, registry="127.0.0.1:8480"),
+                wake=self.wake,
+            ),
+            repositories=Repositories(database, Folders(self.folder / "git")),
+            wake=self.wake,
         )
 
     def step(self, build: int, number: int) -> int:

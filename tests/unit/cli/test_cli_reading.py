@@ -110,7 +110,8 @@ def test_a_token_that_does_not_hold_is_exit_code_4(fairway: Line) -> None:
 def test_logs_are_printed_byte_for_byte(fairway: Line) -> None:
     text = "one\n\x1b[31mred\x1b[0m\r\nlast without end"
     fairway.thread.call(fairway.world.log(1, 2, text))
-    assert fairway.ok("logs", "tide/app#1", "test") == text
+    result = fairway("logs", "tide/app#1", "test")
+    assert result.stdout_bytes == text.encode()
 
 
 def test_logs_of_several_steps_name_them(fairway: Line) -> None:

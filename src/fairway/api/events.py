@@ -1,0 +1,154 @@
+"""Events: one multiplexed stream with filters, and the recent ones as a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from litestar import Request, get
+from litestar.types import ASGIApp
+
+from fairway.access.identity import Identity
+from fairway.access.scope import scope_of
+from fairway.api import cursors, guard
+from fairway.api.hub import Happened
+from fairway.api.services import Count, Cursor, Limit, Services, Svc, Text, Who
+from fairway.api.streams import HEARTBEAT_S, Put, stream
+from fairway.client import sse
+from fairway.client.wire import system as wire
+from fairway.client.wire.common import Page
+from fairway.kit import clock
+from fairway.model.errors import InvalidInput
+from fairway.model.events import BY_KIND
+from fairway.model.token import TokenScope
+from fairway.store import outbox, views
+
+_SCAN = 500
+_MOST_SCANS = 20
+
+
+class Wanted:
+    """Which events a reader wants and may see."""
+
+    def __init__(
+        self, services: Services, who: Identity, *, kinds: str, repository: str, subject: str
+    ) -> None:
+        self.kinds = frozenset(word for word in kinds.split(",") if word)
+        unknown = sorted(self.kinds - BY_KIND.keys())
+        if unknown:
+            raise InvalidInput(
+                f"there is no kind of event {unknown[0][:60]!r}",
+                code="bad-kind",
+                where="query.kinds",
+                remedy="one or more, with commas, of: " + ", ".join(sorted(BY_KIND)),
+            )
+        self.repository, self.subject = repository, subject
+        self._services, self._who = services, who
+
+    async def of(self, found: Sequence[Happened]) -> list[Happened]:
+        """Those of `found` that match, and whose repository the reader sees now."""
+        matching = [one for one in found if self._matches(one)]
+        ids = {getattr(one.event, "repository", 0) for one in matching}
+        seen = await self._services.database.read(views.visible_of, scope_of(self._who), ids)
+        return [one for one in matching if getattr(one.event, "repository", 0) in seen]
+
+    def _matches(self, one: Happened) -> bool:
+        event = one.event
+        if self.kinds and event.kind not in self.kinds:
+            return False
+        if self.repository and getattr(event, "slug", "") != self.repository:
+            return False
+        return not self.subject or event.subject == self.subject
+
+
+def shown(one: Happened) -> wire.Event:
+    """An event on the wire."""
+    return wire.Event(
+        id=one.id,
+        kind=one.event.kind,
+        at=clock.text(one.at) or "",
+        subject=one.event.subject,
+        data=msgspec.to_builtins(one.event),
+    )
+
+
+@get("/events", summary="What happens, live", media_type="text/event-stream")
+async def stream_events(
+    *,
+    services: Svc,
+    who: Who,
+    request: Request[Any, Any, Any],
+    kinds: Text = "",
+    repository: Text = "",
+    subject: Text = "",
+    since: Count = 0,
+) -> ASGIApp:
+    """From now on, or from the event after `since` or `Last-Event-ID` on.
+
+    A message's event is its kind, its id the event's; `kinds` takes several with commas.
+    """
+    guard.signed_in(who)
+    guard.holds(who, TokenScope.BUILD_READ)
+    wanted = Wanted(services, who, kinds=kinds, repository=repository, subject=subject)
+    last = _last(request.headers.get("last-event-id", ""), since)
+    hub = services.hub
+
+    async def work(put: Put) -> None:
+        after = await hub.newest() if last is None else last
+        await put(sse.HEARTBEAT)
+        while True:
+            found = await hub.after(after, HEARTBEAT_S)
+            if found:
+                after = found[-1].id
+            for one in await wanted.of(found):
+                await put(
+                    sse.write(one.event.kind, msgspec.json.encode(shown(one)), at=str(one.id))
+                )
+
+    return stream(work)
+
+
+def _last(header: str, since: int) -> int | None:
+    if not header:
+        return since or None
+    if not (header.isascii() and header.isdigit()):
+        raise InvalidInput(
+            "this Last-Event-ID is none of ours",
+            code="bad-last-event-id",
+            where="header.Last-Event-ID",
+            remedy="send the last message's id as it was",
+        )
+    return min(int(header), 2**53)
+
+
+@get("/events/recent", summary="What happened lately")
+async def recent_events(
+    *,
+    services: Svc,
+    who: Who,
+    kinds: Text = "",
+    repository: Text = "",
+    subject: Text = "",
+    limit: Limit = 50,
+    cursor: Cursor = "",
+) -> Page[wire.Event]:
+    """Newest first."""
+    guard.signed_in(who)
+    guard.holds(who, TokenScope.BUILD_READ)
+    wanted = Wanted(services, who, kinds=kinds, repository=repository, subject=subject)
+    before = cursors.decode_int(cursor)
+    items: list[wire.Event] = []
+    for _ in range(_MOST_SCANS):
+        rows = await services.database.read(outbox.before, before, limit=_SCAN)
+        found = [Happened(*row) for row in rows]
+        items += [shown(one) for one in await wanted.of(found)]
+        before = found[-1].id if found else None
+        if len(items) >= limit or len(found) < _SCAN:
+            break
+    kept = items[:limit]
+    more = len(items) > limit or (before is not None and len(rows) == _SCAN)
+    return Page(items=kept, next=cursors.encode(kept[-1].id) if more and kept else None)
+
+
+ROUTES = [stream_events, recent_events]
