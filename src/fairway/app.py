@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
@@ -148,6 +149,7 @@ def make_runner(
     own = settings.runner
     identity = RunnerIdentity(
         name=settings.runner_name,
+        instance=secrets.token_hex(8),
         type="exec" if own.engine == "local" else "docker",
         arch=machine_arch(),
         labels=own.labels,
