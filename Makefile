@@ -6,6 +6,7 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
 demo: ## push three services through Fairway, live in this terminal (DEMO_EXIT=1 stops it afterwards)
+	@test -x scripts/demo || { echo "error: this checkout has no scripts/demo yet" >&2; exit 1; }
 	@scripts/demo
 
 test: ## every check; scripts/test NAME runs one suite

@@ -56,7 +56,8 @@ def _values(node: ast.ClassDef) -> Iterator[tuple[str, object]]:
 
 def codes(source: Path = SOURCE) -> list[Code]:
     """Every code given where an error is made."""
-    known, found = set(kinds()), {}
+    known = set(kinds())
+    found: dict[tuple[str, str], Code] = {}
     for path in sorted(source.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):

@@ -23,6 +23,7 @@ class Services:
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Services:
+        clear_up()
         return self
 
     def __exit__(
@@ -49,7 +50,7 @@ class Services:
         given = os.environ.get("FAIRWAY_TEST_POSTGRES")
         if given:
             return given
-        folder = Path(tempfile.mkdtemp(prefix="fairway-postgres-"))
+        folder = _temporary("postgres")
         self._open.callback(shutil.rmtree, folder, ignore_errors=True)
         return _start_postgres(folder, self._open)
 
@@ -59,8 +60,8 @@ class Services:
                 detail(f"the Docker Engine at {host} answers")
                 return host
         say("starting a Docker Engine of our own for the tests")
-        folder = Path(tempfile.mkdtemp(prefix="fairway-docker-"))
-        tool = [venv.python(), "-m", "fairway.docker", folder / "engine"]
+        folder = _temporary("docker")
+        tool: list[str | Path] = [venv.python(), "-m", "fairway.docker", folder / "engine"]
         self._open.callback(_purge_docker, tool, folder)
         host = answer([*tool, "start"])
         if host is None:
@@ -68,6 +69,37 @@ class Services:
             raise Failed("no Docker Engine answers, and ours does not start (see above)")
         detail(f"it answers at {host}")
         return host
+
+
+def _temporary(what: str) -> Path:
+    """A folder that says whose it is, so that the next run can clear up after a killed one."""
+    folder = Path(tempfile.mkdtemp(prefix=f"fairway-{what}-"))
+    (folder / "owner").write_text(f"{os.getpid()}\n")
+    return folder
+
+
+def _left_behind(what: str) -> list[Path]:
+    """Folders of runs that were killed before they could clear up."""
+    found = []
+    for owner in Path(tempfile.gettempdir()).glob(f"fairway-{what}-*/owner"):
+        try:
+            os.kill(int(owner.read_text()), 0)
+        except (ProcessLookupError, ValueError):
+            found.append(owner.parent)
+        except OSError:
+            continue  # another user's
+    return found
+
+
+def clear_up() -> None:
+    """End and remove what killed runs left."""
+    for folder in _left_behind("docker"):
+        say(f"removing what a killed run left in {folder}")
+        _purge_docker([venv.python(), "-m", "fairway.docker", folder / "engine"], folder)
+    for folder in _left_behind("postgres"):
+        say(f"removing what a killed run left in {folder}")
+        _stop_postgres([_postgres_programs() / "pg_ctl", "-D", folder / "data"])
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _purge_docker(tool: list[str | Path], folder: Path) -> None:
@@ -80,9 +112,13 @@ def _as_postgres(words: list[str | Path]) -> list[str | Path]:
     return ["runuser", "-u", "postgres", "--", *words] if os.geteuid() == 0 else words
 
 
-def _start_postgres(folder: Path, stack: contextlib.ExitStack) -> str:
+def _postgres_programs() -> Path:
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
-    found = programs[-1] if programs else _on_path()
+    return programs[-1] if programs else _on_path()
+
+
+def _start_postgres(folder: Path, stack: contextlib.ExitStack) -> str:
+    found = _postgres_programs()
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
     data = folder / "data"

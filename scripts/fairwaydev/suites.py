@@ -42,6 +42,7 @@ SUITES: dict[str, Suite] = {
             ("ruff", "format", "--check", "--quiet", "."),
             ("ruff", "check", "--quiet", "."),
             ("mypy",),
+            ("mypy", "scripts/fairwaydev"),
             ("lint-imports", "--no-logo"),
         ),
     ),
@@ -130,7 +131,15 @@ def _run_pytest(result: Result, python: Path, env: dict[str, str], words: list[s
     reports.mkdir(exist_ok=True)
     report = reports / f"{result.suite}-{os.getpid()}.xml"
     report.unlink(missing_ok=True)
-    command = [python, "-m", "pytest", "-q", "--tb=short", f"--junitxml={report}", *words]
+    command: list[str | Path] = [
+        python,
+        "-m",
+        "pytest",
+        "-q",
+        "--tb=short",
+        f"--junitxml={report}",
+        *words,
+    ]
     status = child(command, env, SUITES[result.suite].minutes * 60)
     result.add_report(report, status)
     report.unlink(missing_ok=True)

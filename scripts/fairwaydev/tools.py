@@ -86,7 +86,17 @@ def _install(go: str, tool: Tool, home: Path) -> None:
         needs = f"module tools\n\ngo 1.26\n\nrequire {tool.module} {tool.version}\n"
         (source / "go.mod").write_text(needs)
         with _to_stderr():
-            command = [go, "-C", source, "build", "-mod=mod", *_FLAGS, "-o", partial, tool.package]
+            command: list[str | Path] = [
+                go,
+                "-C",
+                source,
+                "build",
+                "-mod=mod",
+                *_FLAGS,
+                "-o",
+                partial,
+                tool.package,
+            ]
             run(command, env={"CGO_ENABLED": "0", "GOWORK": "off"}, quiet=True)
         shutil.rmtree(source)
         partial.chmod(0o755)

@@ -1,0 +1,84 @@
+"""The scripts count honestly, and read their arguments as documented."""
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+REPORT = '<testsuites><testsuite tests="{tests}" failures="{bad}" errors="0" skipped="{skipped}"/>\
+</testsuites>'
+
+
+@pytest.fixture
+def suites(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.setattr(sys, "path", [str(ROOT / "scripts"), *sys.path])
+    return importlib.import_module("fairwaydev.suites")
+
+
+@pytest.mark.parametrize(
+    ("tests", "bad", "skipped", "status", "counts", "good"),
+    [
+        (5, 0, 0, 0, (5, 0, 0), True),
+        (5, 0, 2, 0, (3, 0, 2), True),
+        (5, 1, 0, 1, (4, 1, 0), False),
+        (0, 0, 0, 5, (0, 0, 0), False),
+        (5, 0, 0, 3, (5, 1, 0), False),
+    ],
+)
+def test_a_run_counts_as_good_only_when_tests_ran_and_passed(  # noqa: PLR0917 a row of the table
+    suites: ModuleType,
+    tmp_path: Path,
+    tests: int,
+    bad: int,
+    skipped: int,
+    status: int,
+    counts: tuple[int, int, int],
+    good: bool,
+) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(REPORT.format(tests=tests, bad=bad, skipped=skipped))
+    result = suites.Result("unit")
+    result.add_report(report, status)
+    assert (result.passed, result.failed, result.skipped) == counts
+    assert result.good is good
+
+
+def test_a_run_without_a_report_is_a_failure(suites: ModuleType, tmp_path: Path) -> None:
+    result = suites.Result("unit")
+    result.add_report(tmp_path / "none.xml", 0)
+    assert not result.good
+
+
+def test_the_last_line_is_what_machines_read(
+    suites: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = [suites.Result("unit", passed=3), suites.Result("lint", passed=1, failed=2)]
+    assert suites._summary(results) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "4 passed, 2 failed"
+    assert suites._summary(results[:1]) == 0
+    assert suites._summary([suites.Result("unit", trouble="it has no tests")]) == 1
+
+
+def test_options_after_the_names_go_to_pytest(suites: ModuleType) -> None:
+    assert suites._arguments(["unit", "-k", "queue"]) == (["unit"], ["-k", "queue"])
+    assert suites._arguments(["unit", "--", "-k", "queue"]) == (["unit"], ["-k", "queue"])
+    assert suites._arguments(["crash", "--rounds", "200"]) == (["crash"], ["--rounds", "200"])
+    assert suites._arguments([]) == (list(suites.SUITES), [])
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["--seeds", "3"]])
+def test_what_cannot_be_meant_is_refused(suites: ModuleType, words: list[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        suites._arguments(words)
+    assert raised.value.code == 2
+
+
+def test_every_benchmark_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(ROOT / "scripts"), *sys.path])
+    bench = importlib.import_module("fairwaydev.bench")
+    for name, path in bench.benchmarks().items():
+        assert path.exists()
+        assert "_" not in name
