@@ -25,6 +25,7 @@ from fairway.pipeline.graph import PullPolicy, StepGraph
 
 KILLED: Final = 137
 _PIECE: Final = 32 * 1024
+_GRAIN_S: Final = 1e-6  # virtual clocks round: what is due within this is due now
 _VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
 
 
@@ -90,7 +91,7 @@ class Container:
         at, parts = self.started, []
         for act in self.recipe.acts:
             at += act.wait_s
-            if at > now or (self.was_killed and at > self.end):
+            if at > now + _GRAIN_S or (self.was_killed and at > self.end):
                 break
             parts.append(act.say)
         return b"".join(parts)
@@ -100,8 +101,8 @@ class Container:
         at = self.started
         for act in self.recipe.acts:
             at += act.wait_s
-            if at > now:
-                return min(at, self.end) if self.end > now else at
+            if at > now + _GRAIN_S:
+                return min(at, self.end)
         return self.end
 
 
@@ -221,12 +222,15 @@ class SimulatedEngine:
     async def _tell(self, container: Container, sink: Sink, skip: int) -> None:
         loop = asyncio.get_running_loop()
         while True:
+            if self.down:
+                raise Unavailable("the simulated engine is silent", code="engine-unavailable")
             said = container.said(loop.time())
             while skip < len(said):
                 piece = said[skip : skip + _PIECE]
                 await sink(piece)
                 skip += len(piece)
-            if container.removed or (loop.time() >= container.end and self._whole(container, skip)):
+            over = loop.time() + _GRAIN_S >= container.end
+            if container.removed or (over and self._whole(container, skip)):
                 return
             await self._answer()
             container.changed.clear()

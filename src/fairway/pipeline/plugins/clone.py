@@ -65,10 +65,7 @@ class ClonePlugin:
         depth = settings.text("depth")
         flags = [f"--depth={int(depth)}"] if depth and int(depth) > 0 else []
         flags.append("--tags" if settings.flag("tags") else "--no-tags")
-        code = await git("init", "-q", "--template=")
-        if code:
-            return code
-        await blocking(_add_remote, git.job.tree, url)
+        await blocking(_init, git.job.tree, url)
         return await self._fetch(git, settings, flags)
 
     async def _fetch(self, git: _Git, settings: Settings, flags: list[str]) -> int:
@@ -87,8 +84,7 @@ class ClonePlugin:
         config = {
             "core.hooksPath": "/dev/null",
             "advice.detachedHead": "false",
-            "init.defaultBranch": "main",
-            "gc.auto": "0",
+            "maintenance.auto": "false",
         }
         if settings.flag("skip_verify"):
             config["http.sslVerify"] = "false"
@@ -182,18 +178,26 @@ def _origin(url: str) -> str:
     return urlunsplit((parts.scheme, host, "/", "", ""))
 
 
-def _add_remote(tree: Path, url: str) -> None:
-    """What `git remote add` writes, without a process."""
+def _init(tree: Path, url: str) -> None:
+    """What `git init` and `git remote add` write, without their two processes."""
     parts = urlsplit(url)
     clean = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     quoted = clean.replace("\\", "\\\\").replace('"', '\\"')
     lines = (
+        "[core]",
+        "\trepositoryformatversion = 0",
+        "\tfilemode = true",
+        "\tbare = false",
+        "\tlogallrefupdates = true",
         '[remote "origin"]',
         f'\turl = "{quoted}"',
         "\tfetch = +refs/heads/*:refs/remotes/origin/*",
     )
-    with (tree / ".git" / "config").open("a") as file:
-        file.write("\n".join(lines) + "\n")
+    git = tree / ".git"
+    for name in ("objects/info", "objects/pack", "refs/heads", "refs/tags", "info"):
+        (git / name).mkdir(parents=True)
+    (git / "config").write_text("\n".join(lines) + "\n")
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
 
 
 def prepare(workspace: Path, tree: Path) -> None:

@@ -76,6 +76,7 @@ class Attempt:
         self._timed_out = False
         self._not_ready = ""
         self._is_up = False
+        self._was_silent = False  # the engine did not answer for a while
 
     def kill(self) -> None:
         """End it: what runs gets SIGKILL, what waits is given up."""
@@ -182,6 +183,8 @@ class Attempt:
         if early and not self._not_ready:
             self._not_ready = f"service {step.name} ended ({code}) before it was ready"
         cannot = ended.error if code == progress.CANNOT_RUN else ""
+        if self._was_silent and code in (progress.KILLED, progress.CANNOT_RUN):
+            cannot = cannot or "the engine stopped while the step ran, and killed it"
         if self._not_ready or cannot:
             return Status.ERRORED, self._not_ready or cannot
         memory = "the step was killed: it used more memory than it may"
@@ -195,7 +198,7 @@ class Attempt:
             try:
                 return await call()
             except Unavailable as error:
-                now = loop.time()
+                now, self._was_silent = loop.time(), True
                 if not tries or consumed != self._log.consumed or now - began > _ALIVE_S:
                     silent, tries = now, 0
                 if now - silent >= self._tools.settings.patience_s:

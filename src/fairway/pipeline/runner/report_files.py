@@ -96,7 +96,7 @@ def _content(folder: Path, path: Path) -> bytes:
     name = str(path.relative_to(folder))
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
-        real = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        real = Path(f"/proc/self/fd/{handle}").readlink()
         found = os.fstat(handle)
         if not real.is_relative_to(folder.resolve()) or not stat.S_ISREG(found.st_mode):
             raise InvalidInput(
