@@ -59,7 +59,9 @@ SUITES: dict[str, Suite] = {
         ("postgres", "docker"),
         also=("-n2", "-m", "postgres", "tests/unit"),
     ),
-    "oci": Suite("the OCI distribution specification", ("tests/oci",), ("clients",)),
+    "oci": Suite(
+        "the OCI distribution specification", ("tests/oci",), ("clients", "docker"), minutes=20
+    ),
     "protocol": Suite(
         "real clients against our protocols",
         ("tests/protocol",),

@@ -1,4 +1,4 @@
-"""Workflow 4 of the specification: content management. And the errors that belong to no workflow."""
+"""Workflow 4 of the specification: content management; and errors that belong to no workflow."""
 
 from __future__ import annotations
 

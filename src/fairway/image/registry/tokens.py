@@ -59,7 +59,7 @@ class Seal:
         if not token.startswith(_PREFIX):
             return None
         try:
-            raw = base64.urlsafe_b64decode(token.removeprefix(_PREFIX))
+            raw = base64.b64decode(token.removeprefix(_PREFIX), altchars=b"-_", validate=True)
             plain = self._cipher.decrypt(raw[:_NONCE], raw[_NONCE:], _ABOUT)
             what = msgspec.json.decode(plain, type=Statement)
         except (binascii.Error, ValueError, InvalidTag, msgspec.DecodeError) as error:
