@@ -27,11 +27,19 @@ OWNERS: dict[str, set[str]] = {
     "roles": {"access"},
     "tokens": {"access"},
     "users": {"access"},
-    "settings": {"pipeline", "ports"},
-    "dump": {"backup"},
+    "settings": {"pipeline", "ports", "boot"},
+    "dump": {"boot"},
+    "crons": {"source"},
+    "images": {"image"},
+    "idempotency": {"api"},
 }
 # Written by another than the owner, each with its reason.
 ALSO = {
+    # acts of an administrator, in which no chapter takes part
+    ("users", "api"): {"create"},
+    ("organisations", "api"): {"create"},
+    ("runners", "api"): {"pause", "forget"},
+    ("users", "boot"): {"create"},  # the first start makes the first administrator
     ("tokens", "pipeline"): {"revoke_build"},  # a build's own token ends with the build
     ("repositories", "pipeline"): {"seal"},  # the key that signs pipelines is made with them
     ("organisations", "source"): {"create"},  # the first push may name a new organisation
