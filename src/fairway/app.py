@@ -14,8 +14,10 @@ from typing import Any, Final
 from fairway import __version__, story
 from fairway.access.authorise import Access
 from fairway.access.tokens import Tokens
+from fairway.image.candidates import Candidates
 from fairway.image.collect import Policy
 from fairway.image.housekeeping import Housekeeping
+from fairway.image.names import Names
 from fairway.kit.aio import Wake
 from fairway.model.errors import FairwayError
 from fairway.pipeline.builds import Builds
@@ -34,6 +36,7 @@ from fairway.pipeline.secrets import Secrets
 from fairway.ports import Ports, RunnerPorts
 from fairway.queue.deliver import Deliverer
 from fairway.settings import Settings, machine_arch
+from fairway.source.crons import CronController
 from fairway.store import lease, outbox
 
 _DELIVERY_LEASE: Final = "story"
@@ -57,6 +60,8 @@ class App:
         self.installation = installation(settings, ports)
         self.secrets = Secrets(ports.database, ports.keyring)
         self.logs = Logs(ports.database, ports.blobs, limit=settings.pipeline.log_limit_bytes)
+        names = Names(ports.database, registry=settings.registry_name)
+        self.candidates = Candidates(ports.database)
         self.builds = Builds(
             ports.database,
             ports.sources,
@@ -64,8 +69,11 @@ class App:
             templates=ports.templates,
             installation=self.installation,
             wake=self.wake,
+            images=names,
         )
-        leases = Leases(self.secrets, self.installation, registry=settings.registry_name)
+        leases = Leases(
+            self.secrets, self.installation, registry=settings.registry_name, images=names
+        )
         self.dispatch = LocalDispatch(ports.database, self.logs, leases, wake=self.wake)
         self.reactions = Reactions(ports.database, ports.sources, self.builds)
         self.janitor = Janitor(
@@ -75,6 +83,10 @@ class App:
             holder=self.holder,
             limits=limits(settings),
             wake=self.wake,
+        )
+        self.cron_wake = Wake()
+        self.crons = CronController(
+            ports.database, wake=self.cron_wake, announced=ports.database.events
         )
         self.housekeeping = Housekeeping(
             ports.database, ports.blobs, registry_policy(settings), holder=self.holder
@@ -87,6 +99,7 @@ class App:
             {
                 "pipeline.build-ref": self.reactions.build_ref,
                 "pipeline.build-cron": self.reactions.build_cron,
+                "image.judge": self.candidates.judge,
             }
         )
 
@@ -96,6 +109,7 @@ class App:
         return [
             self._alone(_DELIVERY_LEASE, deliverer.run),
             self.janitor.run(),
+            self.crons.run(),
             self.housekeeping.run(),
         ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from fairway.model.events import CronDue, Event, RefUpdated
+from fairway.model.events import BuildFinished, CronDue, Event, ImageBuilt, RefUpdated
 from fairway.queue.deliver import Handler
 
 Reactions = Mapping[str, Handler]
@@ -17,6 +17,7 @@ Reactions = Mapping[str, Handler]
 STORY: Final[Sequence[tuple[str, tuple[type[Event], ...], str]]] = (
     ("pipeline.build-ref",    (RefUpdated,),                   "build what was pushed"),
     ("pipeline.build-cron",   (CronDue,),                      "build what a cron job names"),
+    ("image.judge",           (ImageBuilt, BuildFinished),     "record images, make candidates"),
 )  # fmt: skip
 
 

@@ -18,15 +18,23 @@ from fairway.blob.folder import Folder
 from fairway.docker.client import Docker
 from fairway.git.folders import Folders
 from fairway.git.reads import Reads
+from fairway.image.build import Builder
 from fairway.kit.secret import Secret
+from fairway.model.image import Rewrite
 from fairway.model.token import TokenScope
 from fairway.pipeline.engine import Engine
 from fairway.pipeline.engines.docker import DockerEngine
 from fairway.pipeline.engines.local import LocalEngine
 from fairway.pipeline.files import FileSignatures
+from fairway.pipeline.plugin import Plugin
+from fairway.pipeline.plugins.clone import ClonePlugin
+from fairway.pipeline.plugins.docker import BuilderSettings, DockerPlugin
+from fairway.pipeline.plugins.slack import SlackPlugin
+from fairway.pipeline.plugins.webhook import WebhookPlugin
+from fairway.pipeline.runner.report_files import FileReports
 from fairway.pipeline.runner.workspaces import FolderWorkspaces
 from fairway.ports import Ports, RunnerPorts
-from fairway.settings import Settings, local_environment
+from fairway.settings import Settings, ca_bundle, local_environment, proxy_environment
 from fairway.source.sources import Sources
 from fairway.store import settings as stored
 from fairway.store import users
@@ -104,9 +112,9 @@ def runner_ports(
     """What this machine's runner stands on."""
     return RunnerPorts(
         engines=_engines(settings, docker, owner),
-        plugins={},
+        plugins=_plugins(settings, docker),
         workspaces=FolderWorkspaces(settings.data / "workspaces"),
-        reports=None,
+        reports=FileReports(),
         hosts=(f"fairway:{gateway}",) if gateway else (),
     )
 
@@ -117,6 +125,22 @@ def _engines(settings: Settings, docker: Docker | None, owner: str) -> Mapping[s
         return {"docker": DockerEngine(docker, owner=marked)}
     root = settings.data / "exec"
     return {"exec": LocalEngine(root, owner=marked, base=local_environment())}
+
+
+def _plugins(settings: Settings, docker: Docker | None) -> Mapping[str, Plugin]:
+    found: dict[str, Plugin] = {
+        "clone": ClonePlugin(local_environment()),
+        "webhook": WebhookPlugin(),
+        "slack": SlackPlugin(),
+    }
+    if docker is not None:
+        rules = BuilderSettings(
+            rewrites=tuple(Rewrite(*item) for item in settings.pipeline.images.items()),
+            proxies=proxy_environment(),
+            ca_bundle=ca_bundle(),
+        )
+        found["docker"] = DockerPlugin(Builder(docker), rules)
+    return found
 
 
 def open_keys(settings: Settings) -> Keyring:

@@ -22,10 +22,12 @@ from fairway.docker.client import Docker
 from fairway.docker.daemon import Engine
 from fairway.image.registry.app import Deps as RegistryDeps
 from fairway.image.registry.app import registry_app
-from fairway.kit.aio import blocking
-from fairway.settings import Settings
+from fairway.kit.aio import Wake, blocking
+from fairway.settings import Settings, proxy_environment
 from fairway.source.announce import Announcer
+from fairway.source.hooks import HookDeps, hooks_app
 from fairway.source.hosting import GitDeps, git_app
+from fairway.source.remotes import RemoteController, RemoteDeps
 from fairway.source.repositories import Repositories
 
 _LOOPBACK: Final = "127.0.0.1"
@@ -63,18 +65,28 @@ async def _gateway(
 async def _run(app: App, opened: Opened) -> None:
     settings = app.settings
     announcer = Announcer(opened.database, opened.folders, opened.database.events)
+    remote = RemoteDeps(
+        database=opened.database,
+        folders=opened.folders,
+        announcer=announcer,
+        keyring=opened.keyring,
+        environment=proxy_environment(),
+    )
+    remote_wake = Wake()
     async with asyncio.TaskGroup() as group:
         if "git" in settings.roles:
             group.create_task(announcer.run(), name="refs")
+            remotes = RemoteController(remote, remote_wake)
+            group.create_task(remotes.run(), name="remotes")
         if "server" in settings.roles or "git" in settings.roles:
-            router = make_router(app, opened, announcer)
+            router = make_router(app, opened, announcer, remote_wake)
             listening = serve(router, addresses(app), _tls(settings))
             group.create_task(listening, name="http")
         group.create_task(app.run(), name="app")
         process.write_down(settings.data, settings.local_url, __version__)
 
 
-def make_router(app: App, opened: Opened, announcer: Announcer) -> Router:
+def make_router(app: App, opened: Opened, announcer: Announcer, remote_wake: Wake) -> Router:
     """Every application of this process's roles."""
     roles = app.settings.roles
     repositories = Repositories(opened.database, opened.folders)
@@ -87,11 +99,13 @@ def make_router(app: App, opened: Opened, announcer: Announcer) -> Router:
             announcer=announcer,
         )
     )
+    hooks = hooks_app(HookDeps(database=opened.database, keyring=opened.keyring, wake=remote_wake))
     server = "server" in roles
     return Router(
         api=api_app(services(app, repositories)) if server else None,
         registry=registry_app(registry_deps(app, opened)) if server else None,
         git=git if "git" in roles else None,
+        hooks=hooks if "git" in roles else None,
     )
 
 
@@ -112,6 +126,7 @@ def services(app: App, repositories: Repositories) -> Services:
         secrets=app.secrets,
         dispatch=app.dispatch,
         repositories=repositories,
+        wake=app.wake,
     )
 
 

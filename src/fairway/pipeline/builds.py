@@ -15,9 +15,10 @@ from fairway.kit.aio import Wake, blocking
 from fairway.model.build import Build, BuildEvent, Retry
 from fairway.model.errors import Conflict, Internal
 from fairway.model.repository import Repository
-from fairway.pipeline import making, planning, triggers
+from fairway.pipeline import making, pinning, planning, triggers
 from fairway.pipeline.draft import Draft, Signatures, Sources, Templates
 from fairway.pipeline.facts import Installation, context_of
+from fairway.pipeline.pinning import Images
 from fairway.pipeline.planning import Prepared
 from fairway.pipeline.triggers import PullRequest
 from fairway.store.database import Database
@@ -38,8 +39,10 @@ class Builds:
         templates: Templates,
         installation: Installation,
         wake: Wake,
+        images: Images | None = None,
     ) -> None:
-        """`wake` is set when stages may have become ready to run."""
+        """`wake` is set when stages may have become ready; `images` None: no registry of ours."""
+        self._images = images
         self._database = database
         self._sources = sources
         self._signatures = signatures
@@ -100,7 +103,20 @@ class Builds:
         context = context_of(
             self._installation, repository, making.preview(repository, draft), templates=templates
         )
-        return await blocking(planning.prepare, text, context)
+        prepared = await blocking(planning.prepare, text, context)
+        return await self._with_images(repository, prepared)
+
+    async def _with_images(self, repository: Repository, prepared: Prepared) -> Prepared:
+        """An image of ours that nobody has ends the build before anything of it starts."""
+        if self._images is None or not prepared.graphs:
+            return prepared
+        depends_on = {stage.name: stage.depends_on for stage in prepared.stages}
+        found = await pinning.missing(
+            prepared.graphs, depends_on, self._images, repository=repository
+        )
+        if not found:
+            return prepared
+        return Prepared(text=prepared.text, error="\n".join(str(one.error()) for one in found))
 
     async def _why_blocked(self, repository: Repository, text: str) -> str:
         """A protected repository's file must be signed, whatever began the build."""

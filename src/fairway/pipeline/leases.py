@@ -12,12 +12,14 @@ from fairway.model.stage import Stage
 from fairway.model.status import Status
 from fairway.model.step import Step
 from fairway.pipeline import compile as compiler
+from fairway.pipeline import pinning
 from fairway.pipeline.compile import Context
 from fairway.pipeline.compile.environ import build_variables
 from fairway.pipeline.dispatch import Lease, StepState
 from fairway.pipeline.facts import Installation, clone_url, context_of
 from fairway.pipeline.graph import StageGraph
 from fairway.pipeline.leasing import Taken
+from fairway.pipeline.pinning import Images
 from fairway.pipeline.secrets import Secrets
 
 CLONE_USER: Final = "fairway-build"
@@ -26,8 +28,16 @@ CLONE_USER: Final = "fairway-build"
 class Leases:
     """Composes leases."""
 
-    def __init__(self, secrets: Secrets, installation: Installation, *, registry: str) -> None:
-        """`registry` is our registry's host:port as engines reach it."""
+    def __init__(
+        self,
+        secrets: Secrets,
+        installation: Installation,
+        *,
+        registry: str,
+        images: Images | None = None,
+    ) -> None:
+        """`registry` is our registry's host:port as engines reach it; `images` knows its names."""
+        self._images = images
         self._secrets = secrets
         self._installation = installation
         self._registry = registry
@@ -47,6 +57,10 @@ class Leases:
         )
         text, name = taken.build.text, taken.stage.name
         graph = await blocking(compiler.compile_stage, text, name, context)
+        if self._images is not None:
+            graph = await pinning.pinned(
+                graph, self._images, self._registry, repository=taken.repository
+            )
         graph, secrets = await self._secrets.for_stage(taken.ancestry, graph)
         graph, fallback = _runs(graph, taken.steps)
         return Lease(

@@ -10,7 +10,7 @@ from fairway.model.stage import NewStage, NewStep
 from fairway.model.status import Status
 from fairway.pipeline import compile as compiler
 from fairway.pipeline.compile import Context, PlannedPipeline
-from fairway.pipeline.graph import FailurePolicy, RunPolicy, StepGraph
+from fairway.pipeline.graph import FailurePolicy, RunPolicy, StageGraph, StepGraph
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -19,6 +19,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     text: str = ""  # templates expanded: what each stage is compiled from
     stages: list[NewStage] = field(default_factory=list)
     error: str = ""
+    graphs: dict[str, StageGraph] = field(default_factory=dict)  # of the stages that may run
 
 
 def prepare(text: str, context: Context) -> Prepared:
@@ -26,11 +27,14 @@ def prepare(text: str, context: Context) -> Prepared:
     plan = compiler.plan(text, context)
     if plan.errors:
         return Prepared(text=plan.text, error="\n".join(str(one.error()) for one in plan.errors))
-    stages = [_stage(pipeline, plan.text, context) for pipeline in plan.matched]
-    return Prepared(text=plan.text, stages=stages)
+    graphs: dict[str, StageGraph] = {}
+    stages = [_stage(pipeline, plan.text, context, graphs) for pipeline in plan.matched]
+    return Prepared(text=plan.text, stages=stages, graphs=graphs)
 
 
-def _stage(pipeline: PlannedPipeline, text: str, context: Context) -> NewStage:
+def _stage(
+    pipeline: PlannedPipeline, text: str, context: Context, graphs: dict[str, StageGraph]
+) -> NewStage:
     steps: list[NewStep] = []
     error = "\n".join(str(one.error()) for one in pipeline.errors)
     if pipeline.kind == "pipeline" and not error:
@@ -39,6 +43,7 @@ def _stage(pipeline: PlannedPipeline, text: str, context: Context) -> NewStage:
         except FairwayError as refused:
             error = str(refused)
         else:
+            graphs[pipeline.name] = graph
             steps = [_step(step) for step in graph.steps]
     return NewStage(
         number=pipeline.number,

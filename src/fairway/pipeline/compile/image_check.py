@@ -51,14 +51,15 @@ def unknown_images(
     graphs: Mapping[str, StageGraph],
     depends_on: Mapping[str, Sequence[str]],
     *,
-    registry: str,
-    exists: Callable[[str], bool],
+    is_unknown: Callable[[str], bool],
+    registry: str = "",
     filename: str = ".drone.yml",
 ) -> list[Finding]:
     """Every step whose image is in our registry, is not there, and is built by nothing before it.
 
     `graphs` are the build's stages by name in file order, `depends_on` their (bypassed)
-    dependencies; `exists` answers for a name in full. To be asked before anything starts.
+    dependencies; `is_unknown` says of a name in full that it is ours and not there. To be asked
+    before anything starts.
     """
     made: dict[str, list[Built]] = {}
     found: list[Finding] = []
@@ -68,7 +69,7 @@ def unknown_images(
         found.extend(
             _finding(step, name, filename)
             for step in graph.steps
-            if _is_unknown(step, by_step[step.name], registry, exists)
+            if _is_unknown(step, by_step[step.name], is_unknown)
         )
         made[name] = [*before, *(item for step in graph.steps for item in built_by(step, registry))]
     return found
@@ -87,12 +88,12 @@ def _built_before(graph: StageGraph, before: list[Built], registry: str) -> dict
 
 
 def _is_unknown(
-    step: StepGraph, built: Sequence[Built], registry: str, exists: Callable[[str], bool]
+    step: StepGraph, built: Sequence[Built], is_unknown: Callable[[str], bool]
 ) -> bool:
     reference = images.parse(step.image)
-    if step.builtin or reference is None or not registry or reference.host != registry:
+    if step.builtin or reference is None:
         return False
-    return not any(item.makes(reference) for item in built) and not exists(reference.full)
+    return is_unknown(step.image) and not any(item.makes(reference) for item in built)
 
 
 def _finding(step: StepGraph, pipeline: str, filename: str) -> Finding:
