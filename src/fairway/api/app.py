@@ -10,6 +10,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from fairway.api import (
     builds,
+    crons,
     events,
     health,
     images,
@@ -35,7 +36,8 @@ _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 _NOUNS: Final = (
-    repositories, builds, triggers, logs, reports, secrets, people, images, runners, events, system,
+    repositories, builds, triggers, logs, reports, secrets, crons, people, images, runners, events,
+    system,
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from litestar import Request
 from litestar.di import NamedDependency, Provide
@@ -16,11 +16,15 @@ from fairway.access.tokens import Tokens
 from fairway.api.hub import Hub
 from fairway.api.scrapes import Scrapes
 from fairway.kit.aio import Wake
+from fairway.model.errors import Unavailable
 from fairway.monitor.requests import Requests
 from fairway.pipeline.builds import Builds
 from fairway.pipeline.dispatch import Dispatch
+from fairway.pipeline.files import FileSignatures
 from fairway.pipeline.logs import Logs
 from fairway.pipeline.secrets import Secrets
+from fairway.source.crons import Crons
+from fairway.source.remotes import Remotes
 from fairway.source.repositories import Repositories
 from fairway.store.database import Database
 
@@ -50,11 +54,28 @@ class Services(Struct, frozen=True, kw_only=True):
     secrets: Secrets
     dispatch: Dispatch
     repositories: Repositories
-    wake: Wake  # stages may have become ready
+    wake: Wake = field(default_factory=Wake)  # stages may have become ready
+    crons: Crons | None = None
+    remotes: Remotes | None = None
+    signatures: FileSignatures | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)  # parts of the system, by name
     requests: Requests = field(default_factory=Requests)
     scrapes: Scrapes = field(default_factory=Scrapes)
     private_metrics: bool = False  # reachable from elsewhere: /metrics needs a token
+
+
+T = TypeVar("T")
+
+
+def here(service: T | None, what: str) -> T:
+    """A service of this process. Raises `Unavailable` where its role runs elsewhere."""
+    if service is None:
+        raise Unavailable(
+            f"this process does not serve {what}",
+            code="role-elsewhere",
+            remedy="ask the process with the role git",
+        )
+    return service
 
 
 Svc = NamedDependency[SkipValidation[Services]]

@@ -15,6 +15,7 @@ from fairway.kit import clock
 from fairway.model.audit import AuditEntry
 from fairway.model.build import Build
 from fairway.model.built import MadeView
+from fairway.model.cron import Cron
 from fairway.model.organisation import Organisation
 from fairway.model.report import Report
 from fairway.model.repository import Repository
@@ -25,6 +26,7 @@ from fairway.model.step import Log, Step
 from fairway.model.token import Token
 from fairway.model.user import User
 from fairway.pipeline import waiting
+from fairway.source.crons import NEVER
 from fairway.store import builds
 
 ONLINE_MS = 45_000  # a runner asks at least every 30 s
@@ -285,6 +287,21 @@ def reasons(db: Connection, found: Iterable[int]) -> dict[int, str]:
     for number in found:
         why |= waiting.explain(db, builds.find(db, number)).stages
     return why
+
+
+def cron(found: Cron) -> wire_repository.Cron:
+    """A cron job."""
+    return wire_repository.Cron(
+        name=found.name,
+        expression=found.expression,
+        timezone=found.timezone,
+        branch=found.branch,
+        missed=str(found.missed),
+        disabled=found.disabled,
+        next=clock.text(found.next_at) if found.next_at < NEVER else None,
+        last=clock.text(found.last_at),
+        error=found.error,
+    )
 
 
 def audit(found: AuditEntry) -> wire_who.Audit:

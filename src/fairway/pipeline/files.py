@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Final
 
 from sqlalchemy import Connection
@@ -41,6 +42,16 @@ class FileSignatures:
             return False
         key = self._sealer.open(sealed, place=signing_place(repository_id))
         return signature.is_signed(text, key.reveal().encode())
+
+    async def sign(self, repository_id: int, text: str) -> tuple[str, str]:
+        """The file with its signature, and the signature alone. The first use makes the key."""
+        sealed = await self._database.read(repositories.sealed, repository_id, SIGNING_KEY)
+        if sealed is None:
+            await self.set_key(repository_id, Secret(secrets.token_hex(32)))
+            sealed = await self._database.read(repositories.sealed, repository_id, SIGNING_KEY)
+        assert sealed is not None  # noqa: S101 it was just written
+        key = self._sealer.open(sealed, place=signing_place(repository_id)).reveal().encode()
+        return signature.sign(text, key), signature.digest(text, key)
 
     async def set_key(self, repository_id: int, key: Secret | None) -> None:
         """Give a repository its key, or take it away."""
