@@ -1,0 +1,1 @@
+"""The catalogue: which films there are. JSON over HTTP, kept in PostgreSQL."""

@@ -1,0 +1,3 @@
+module webflix/ratings
+
+go 1.19

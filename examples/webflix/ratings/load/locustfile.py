@@ -1,0 +1,28 @@
+"""Load on the ratings. The build fails when they are slower, or fail more often, than this."""
+
+from locust import FastHttpUser, between, events, task
+
+SLOWEST_MS = 400  # 95 of 100 requests are faster
+FAILURES = 0.01
+FEWEST = 100  # requests: fewer say nothing
+
+
+class Critic(FastHttpUser):
+    wait_time = between(0.05, 0.2)
+
+    @task(3)
+    def read(self):
+        self.client.get("/top", name="/top")
+
+    @task
+    def rate(self):
+        self.client.post("/films/7", json={"stars": 4}, name="/films/N")
+
+
+@events.quitting.add_listener
+def judge(environment, **_):
+    total = environment.stats.total
+    slow = total.get_response_time_percentile(0.95) or 0
+    print(f"{total.num_requests} requests, {total.fail_ratio:.1%} failed, 95 of 100 in {slow} ms")
+    good = total.num_requests >= FEWEST and total.fail_ratio <= FAILURES and slow <= SLOWEST_MS
+    environment.process_exit_code = 0 if good else 1

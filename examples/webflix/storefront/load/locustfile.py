@@ -1,0 +1,36 @@
+"""Visitors of the whole site. The build fails when it is slower, or fails more often, than this."""
+
+import random
+
+from locust import FastHttpUser, between, events, task
+
+SLOWEST_MS = 600  # 95 of 100 requests are faster
+FAILURES = 0.01
+FEWEST = 100  # requests: fewer say nothing
+
+
+class Visitor(FastHttpUser):
+    wait_time = between(0.1, 0.3)
+
+    @task(3)
+    def front(self):
+        self.client.get("/")
+
+    @task(2)
+    def film(self):
+        self.client.get(f"/films/{random.randint(1, 10)}", name="/films/N")
+
+    @task
+    def rate(self):
+        self.client.post(
+            "/films/7/ratings", data={"stars": random.randint(1, 5)}, name="/films/N/ratings"
+        )
+
+
+@events.quitting.add_listener
+def judge(environment, **_):
+    total = environment.stats.total
+    slow = total.get_response_time_percentile(0.95) or 0
+    print(f"{total.num_requests} requests, {total.fail_ratio:.1%} failed, 95 of 100 in {slow} ms")
+    good = total.num_requests >= FEWEST and total.fail_ratio <= FAILURES and slow <= SLOWEST_MS
+    environment.process_exit_code = 0 if good else 1

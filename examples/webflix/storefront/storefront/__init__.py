@@ -1,0 +1,1 @@
+"""The storefront: the film site that people see."""
