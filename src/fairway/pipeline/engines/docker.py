@@ -225,9 +225,10 @@ def _ours(things: list[Json], keys: set[str]) -> list[Json]:
 
 
 def _make_workspace(place: Place) -> None:
-    place.workspace.mkdir(parents=True, exist_ok=True)
-    # Steps run as any user of any image, and share this folder.
-    place.workspace.chmod(0o777)
+    if not place.workspace.is_dir():
+        place.workspace.mkdir(parents=True, exist_ok=True)
+        # Steps run as any user of any image, and share this folder.
+        place.workspace.chmod(0o777)
 
 
 async def _both(wait: Coroutine[Any, Any, Exit], read: Coroutine[Any, Any, None]) -> Exit:
