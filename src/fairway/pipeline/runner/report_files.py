@@ -94,15 +94,27 @@ def _matching(folder: Path, pattern: str) -> list[Path]:
 def _content(folder: Path, path: Path) -> bytes:
     """A regular file's bytes. The file is opened first and judged then, so no swap can fool us."""
     name = str(path.relative_to(folder))
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as file:
-        real = Path(f"/proc/self/fd/{handle}").readlink()
-        found = os.fstat(handle)
-        if not real.is_relative_to(folder.resolve()) or not stat.S_ISREG(found.st_mode):
-            raise InvalidInput(
-                f"the report {name} is not a file of the workspace", code="report-outside"
-            )
-        if found.st_size > reports.FILE_LIMIT:
-            size = reports.FILE_LIMIT // (1024 * 1024)
-            raise InvalidInput(f"the report {name} is larger than {size} MiB", code="bad-report")
-        return file.read(reports.FILE_LIMIT)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise InvalidInput(
+            f"the report {name} cannot be read: {error.strerror}", code="missing-report"
+        ) from error
+    try:
+        _judge(handle, folder, name)
+        with os.fdopen(os.dup(handle), "rb") as file:
+            return file.read(reports.FILE_LIMIT)
+    finally:
+        os.close(handle)
+
+
+def _judge(handle: int, folder: Path, name: str) -> None:
+    real = Path(f"/proc/self/fd/{handle}").readlink()
+    found = os.fstat(handle)
+    if not real.is_relative_to(folder.resolve()) or not stat.S_ISREG(found.st_mode):
+        raise InvalidInput(
+            f"the report {name} is not a file of the workspace", code="report-outside"
+        )
+    if found.st_size > reports.FILE_LIMIT:
+        size = reports.FILE_LIMIT // (1024 * 1024)
+        raise InvalidInput(f"the report {name} is larger than {size} MiB", code="bad-report")

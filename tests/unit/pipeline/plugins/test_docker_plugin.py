@@ -140,7 +140,7 @@ def test_an_argument_without_a_value_takes_the_variables(job: Any) -> None:
     ],
 )
 def test_the_siblings_have_their_own_registries(
-    job: Any, image: str, variables: dict[str, str], host: str, user: str
+    job: Any, image: str, variables: dict[str, str], *, host: str, user: str
 ) -> None:
     made = request(job(image, **variables))
     assert made.targets[0].full.startswith(f"{host}/")
