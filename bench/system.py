@@ -51,15 +51,18 @@ class System:
 
     def __init__(self, token: str) -> None:
         self.token = token
-        self._http = http.client.HTTPConnection("127.0.0.1", PORT, timeout=120)
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """One request to the API; returns the decoded answer."""
         data = None if body is None else json.dumps(body)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        self._http.request(method, f"/api/v1{path}", data, headers)
-        answer = self._http.getresponse()
-        text = answer.read()
+        line = http.client.HTTPConnection("127.0.0.1", PORT, timeout=120)
+        try:
+            line.request(method, f"/api/v1{path}", data, headers)
+            answer = line.getresponse()
+            text = answer.read()
+        finally:
+            line.close()
         if answer.status >= 300:
             raise RuntimeError(f"{method} {path}: {answer.status} {text[:500]!r}")
         return json.loads(text) if text else None

@@ -22,7 +22,7 @@ from fairway.boot import backup, machines, process
 from fairway.boot.opening import open_database, token_file
 from fairway.boot.process import Running
 from fairway.kit import journal
-from fairway.model.errors import Conflict, Unavailable
+from fairway.model.errors import Conflict, FairwayError, Unavailable
 from fairway.settings import Settings
 
 _READY_SECONDS: Final = 120.0
@@ -127,9 +127,24 @@ async def _serve(settings: Settings, holder: str) -> None:
     try:
         with contextlib.suppress(asyncio.CancelledError):
             await run(settings, holder)
+    except BaseExceptionGroup as group:
+        known = _first_known(group)
+        if known is None:
+            raise
+        raise known from group
     finally:
         process.forget(settings.data)
         _log.info("fairway has stopped; running builds go on with their containers")
+
+
+def _first_known(group: BaseExceptionGroup[BaseException]) -> FairwayError | None:
+    """What a person can do something about; the rest of a failing start follows from it."""
+    for error in group.exceptions:
+        if isinstance(error, FairwayError):
+            return error
+        if isinstance(error, BaseExceptionGroup) and (found := _first_known(error)):
+            return found
+    return None
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from fairway.app import App
 from fairway.boot import machines, opening, process
 from fairway.boot.opening import Opened
 from fairway.boot.registry_access import RegistryAccess
-from fairway.boot.server import Address, Router, Tls, serve
+from fairway.boot.server import Address, Router, Tls, check_free, serve
 from fairway.docker.bridge import gateway
 from fairway.docker.client import Docker
 from fairway.docker.daemon import Engine
@@ -65,6 +65,7 @@ async def _gateway(
 async def _run(app: App, opened: Opened) -> None:
     settings = app.settings
     announcer = Announcer(opened.database, opened.folders, opened.database.events)
+    check_free(addresses(app))  # before we are written down as the one that runs
     remote = RemoteDeps(
         database=opened.database,
         folders=opened.folders,
