@@ -25,7 +25,7 @@ from fairway.store.schema import (
 
 T = TypeVar("T")
 
-_TOUCH_AGAIN_MS: Final = 60_000
+_TOUCH_AGAIN_MS: Final = 60_000_000
 _BATCH: Final = 500
 
 
@@ -58,6 +58,12 @@ def find_repository(db: Connection, name: str) -> int | None:
     return found
 
 
+def visibility(db: Connection, name: str) -> str:
+    """Who may pull from it beside those with a role: "private" where there is none of the name."""
+    query = select(registry_repository.c.visibility).where(registry_repository.c.name == name)
+    return db.execute(query).scalar() or "private"
+
+
 def ensure_repository(db: Connection, name: str) -> int:
     """The id of a registry repository, made if need be.
 
@@ -77,7 +83,7 @@ def ensure_repository(db: Connection, name: str) -> int:
     values = {
         "name": name,
         "repository": home.id if home else None,
-        "visibility": home.visibility if home else "private",
+        "visibility": home.visibility if home else _visibility_of(parts),
         "created": clock.now(),
     }
     statement = dialect(db).insert(registry_repository).values(values)
@@ -86,6 +92,11 @@ def ensure_repository(db: Connection, name: str) -> int:
     if made is None:
         raise AssertionError("a repository that was just made is not there")
     return made
+
+
+def _visibility_of(parts: list[str]) -> str:
+    """Base images (`library/...`) are for everybody who is signed in, builds too."""
+    return "internal" if parts[0] == "library" else "private"
 
 
 def repositories(db: Connection, *, last: str = "", limit: int = 100) -> list[str]:
