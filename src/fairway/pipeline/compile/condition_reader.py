@@ -26,6 +26,7 @@ NAMES: Final = (
     "status",
     "target",
 )
+_MAX_PATTERNS: Final = 2_000
 EVENTS: Final = ("push", "tag", "pull_request", "custom", "cron", "promote", "rollback")
 
 
@@ -61,6 +62,11 @@ def _condition(fields: Fields, key: str) -> Condition:
                 _warn(inner, name, f"unknown key '{name}': only include and exclude are looked at")
     else:
         include = _patterns(fields, key)
+    counts = fields.findings.counts
+    counts["patterns"] += len(include) + len(exclude)
+    if counts["patterns"] > _MAX_PATTERNS:
+        fields.refuse(node, f"more than {_MAX_PATTERNS} patterns in one file", key=key)
+        return Condition()
     for pattern in (*include, *exclude):
         _look_at(fields, key, pattern)
     return Condition(include, exclude, node.line, node.column)

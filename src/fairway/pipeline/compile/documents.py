@@ -72,10 +72,11 @@ def read(text: str, *, name: str, limits: Limits | None = None) -> list[Document
         raise BadFile(message, where=name, code="yaml-too-large")
     if not parts:
         raise _kindless(name, 1)
-    return [_document(part, name, limits) for part in parts]
+    return [read_part(part, name=name, limits=limits) for part in parts]
 
 
-def _document(part: Part, name: str, limits: Limits) -> Document:
+def read_part(part: Part, *, name: str, limits: Limits | None = None) -> Document:
+    """One document of a file. Raises `BadFile`."""
     node = compose(part.text, name=name, first_line=part.line, limits=limits)
     if node is None or node.is_null:
         raise _kindless(name, part.line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 
 from msgspec import Struct
@@ -53,11 +54,13 @@ class Findings:
         self.scope = scope
         self.pipeline = pipeline
         self.all: list[Finding] = []
+        self.counts: Counter[str] = Counter()
 
     def within(self, scope: Scope, pipeline: str = "") -> Findings:
         """The same collection for another scope or pipeline."""
         view = Findings(self.file, scope=scope, pipeline=pipeline or self.pipeline)
         view.all = self.all
+        view.counts = self.counts
         return view
 
     def error(

@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-_MAX_ALTERNATIVES: Final = 256
+_MAX_ALTERNATIVES: Final = 64
 _MAX_PATTERN: Final = 4_096
 _MAX_NAME: Final = 8_192
 

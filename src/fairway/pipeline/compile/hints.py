@@ -180,7 +180,7 @@ def _about_container(step: Step) -> Iterator[Remark]:
         yield "entrypoint", "dropped-entrypoint", "entrypoint is dropped where commands are given"
     if step.working_dir and not step.working_dir.startswith("/"):
         yield "working_dir", "relative-dir", "a relative working_dir is not below the workspace"
-    if step.image and images.parse(step.image) is None:
+    if step.image and "${" not in step.image and images.parse(step.image) is None:
         yield "image", "odd-image", f"'{step.image}' is not the name of an image"
 
 

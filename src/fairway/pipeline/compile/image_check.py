@@ -87,9 +87,7 @@ def _built_before(graph: StageGraph, before: list[Built], registry: str) -> dict
     return known
 
 
-def _is_unknown(
-    step: StepGraph, built: Sequence[Built], is_unknown: Callable[[str], bool]
-) -> bool:
+def _is_unknown(step: StepGraph, built: Sequence[Built], is_unknown: Callable[[str], bool]) -> bool:
     reference = images.parse(step.image)
     if step.builtin or reference is None:
         return False

@@ -27,6 +27,7 @@ from fairway.pipeline.compile.substitute import substitute
 _MARK: Final = re.compile(r"^pipeline:[ \t]*\r?$", re.MULTILINE)
 _KIND: Final = re.compile(r"^kind[ \t]*:", re.MULTILINE)
 _MAX_COMBINATIONS: Final = 100
+_MAX_VALUES: Final = 100_000
 _GIT: Final = ("plugins/git", "drone/git")
 
 Axes = dict[str, str]
@@ -51,6 +52,9 @@ def convert(text: str, *, name: str) -> str:
         raise BadFile("a document must be a map of keys", where=f"{name}:1:1", code="not-a-map")
     top = {key: value for key, (_key, value) in entries(node, name=name).items()}
     combinations = _combinations(top.get("matrix"), name)
+    if len(combinations) > 1 and node.weight * len(combinations) > _MAX_VALUES:
+        message = f"the matrix makes more than {_MAX_VALUES} values of this file"
+        raise bad(message, top["matrix"], name=name, code="bad-legacy")
     several = "matrix" in top and not top["matrix"].is_null
     titles = [f"matrix-{number}" for number, _axes in enumerate(combinations, 1)]
     titles = titles if several else ["default"]
@@ -153,8 +157,8 @@ def _ordered(steps: Sequence[LegacyStep], services: Sequence[LegacyStep]) -> lis
     result: list[dict[str, Any]] = []
     for _key, run in itertools.groupby(enumerate(steps), _group_key):
         together = [step for _place, step in run]
-        for step in together:
-            result.append({**step.data, **({"depends_on": before} if before else {})})
+        wait = {"depends_on": before} if before else {}
+        result.extend({**step.data, **wait} for step in together)
         before = [step.name for step in together]
     return result
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fairway.model.errors import BadFile
 from fairway.pipeline.compile import hints, legacy, substitute
 from fairway.pipeline.compile.context import Context
-from fairway.pipeline.compile.environ import substitution_variables
 from fairway.pipeline.compile.finding import Finding, Findings
 from fairway.pipeline.compile.loading import Loaded, load
+from fairway.pipeline.compile.samples import samples
 
 
 def lint(text: str, context: Context) -> list[Finding]:
@@ -15,7 +15,7 @@ def lint(text: str, context: Context) -> list[Finding]:
     findings = Findings(context.filename)
     raw = load(text, context)
     findings.all.extend(raw.findings)
-    variables = substitution_variables(context, raw.pipelines[0] if raw.pipelines else None)
+    variables = samples(context, raw.pipelines[0] if raw.pipelines else None)
     try:
         put_in = substitute.substitute(raw.text, variables, name=context.filename)
         if put_in != raw.text:

@@ -26,37 +26,47 @@ class Loaded(Struct, frozen=True, kw_only=True):
 
     def errors_of(self, pipeline: Pipeline) -> list[Finding]:
         """The errors that stop a pipeline: its own, its type's, the file's."""
-        types = {known.name: known.type for known in self.pipelines}
         return [
             finding
             for finding in self.findings
-            if finding.level == "error" and _stops(finding, pipeline, types)
+            if finding.level == "error" and self.stops(finding, pipeline)
         ]
 
-
-def _stops(finding: Finding, pipeline: Pipeline, types: dict[str, str]) -> bool:
-    if finding.scope == Scope.FILE:
-        return True
-    if finding.scope == Scope.TYPE:
-        return types.get(finding.pipeline) == pipeline.type
-    return finding.pipeline == pipeline.name
+    def stops(self, finding: Finding, pipeline: Pipeline) -> bool:
+        """Whether an error is one of those that stop a pipeline."""
+        if finding.scope == Scope.FILE or finding.pipeline == pipeline.name:
+            return True
+        if finding.scope == Scope.STAGE:
+            return False
+        types = {known.type for known in self.pipelines if known.name == finding.pipeline}
+        return pipeline.type in types
 
 
 def load(text: str, context: Context) -> Loaded:
     """Read and check a file. Never raises for what stands in it: errors are findings."""
-    findings = Findings(context.filename)
     try:
         text = expand(text, context)
         parts = documents.read(text, name=context.filename)
     except BadFile as error:
+        findings = Findings(context.filename)
         findings.caught(error)
         return Loaded(text=text, documents=[], pipelines=[], findings=findings.all)
+    read = read_checked(parts, context)
+    findings = Findings(context.filename)
+    check_file(read.pipelines, findings)
+    found = sorted([*findings.all, *read.findings], key=lambda one: (one.line, one.column))
+    return Loaded(text=text, documents=parts, pipelines=read.pipelines, findings=found)
+
+
+def read_checked(parts: Sequence[Document], context: Context) -> Loaded:
+    """The pipelines among some documents, each checked by itself."""
+    findings = Findings(context.filename)
     pipelines = [read_pipeline(part, findings) for part in parts if part.kind == "pipeline"]
-    check_file(pipelines, findings)
     for pipeline in pipelines:
         check_steps(pipeline, findings)
         check_stage(pipeline, context.repo, findings)
-    return Loaded(text=text, documents=parts, pipelines=pipelines, findings=findings.all)
+    found = sorted(findings.all, key=lambda one: (one.line, one.column))
+    return Loaded(text="", documents=list(parts), pipelines=pipelines, findings=found)
 
 
 def expand(text: str, context: Context) -> str:
@@ -67,6 +77,5 @@ def expand(text: str, context: Context) -> str:
 
 
 def first_error(findings: Sequence[Finding]) -> BadFile | None:
-    """The first error as an exception, by place in the file."""
-    errors = sorted(findings, key=lambda finding: (finding.line, finding.column))
-    return errors[0].error() if errors else None
+    """The first of some errors as an exception."""
+    return findings[0].error() if findings else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from msgspec import Struct, field
 
 from fairway.model.errors import BadFile, NotFound
@@ -9,11 +11,11 @@ from fairway.pipeline.compile import substitute
 from fairway.pipeline.compile.conditions import judge, subject
 from fairway.pipeline.compile.config import Pipeline
 from fairway.pipeline.compile.context import Context
-from fairway.pipeline.compile.documents import KINDS, Document
+from fairway.pipeline.compile.documents import KINDS, Document, Part, read_part
 from fairway.pipeline.compile.edges import bypass
 from fairway.pipeline.compile.environ import substitution_variables
 from fairway.pipeline.compile.finding import Finding, Findings, Scope
-from fairway.pipeline.compile.loading import Loaded, first_error, load
+from fairway.pipeline.compile.loading import Loaded, first_error, load, read_checked
 from fairway.pipeline.compile.stage import build_graph
 from fairway.pipeline.graph import StageGraph
 
@@ -80,26 +82,22 @@ def _pipelines(loaded: Loaded, context: Context) -> tuple[PlannedPipeline, ...]:
     }
     edges = {pipeline.name: pipeline.depends_on for pipeline in loaded.pipelines}
     edges = bypass(edges, [name for name, verdict in verdicts.items() if not verdict.matched])
-    planned: list[PlannedPipeline] = []
-    number = 0
     known = {pipeline.name: pipeline for pipeline in loaded.pipelines}
+    shared = _shared_errors(loaded, context)
+    planned: list[PlannedPipeline] = []
+    numbers = itertools.count(1)
     for document in loaded.documents:
         if document.kind == "pipeline":
             pipeline = known[document.name]
             verdict = verdicts[pipeline.name]
-            number += verdict.matched
+            number = next(numbers) if verdict.matched else 0
+            errors = _errors(loaded, pipeline, context, shared) if number else ()
+            before = edges.get(pipeline.name, ())
             planned.append(
-                _planned(
-                    pipeline,
-                    number if verdict.matched else 0,
-                    why=verdict.why,
-                    depends_on=edges.get(pipeline.name, ()),
-                    errors=_errors(loaded, pipeline, context),
-                )
+                _planned(pipeline, number, why=verdict.why, depends_on=before, errors=errors)
             )
         elif document.kind not in KINDS:
-            number += 1
-            planned.append(_unknown(document, number))
+            planned.append(_unknown(document, next(numbers)))
     return tuple(planned)
 
 
@@ -145,45 +143,70 @@ def _unknown(document: Document, number: int) -> PlannedPipeline:
     )
 
 
-def _errors(loaded: Loaded, pipeline: Pipeline, context: Context) -> tuple[Finding, ...]:
-    """What would stop this stage once `${...}` is put in: said now, before anything starts."""
+def _shared_errors(loaded: Loaded, context: Context) -> list[Finding]:
+    """What would stop every stage of a type once `${...}` is put in, by the first one's values."""
+    first = loaded.pipelines[0] if loaded.pipelines else None
     try:
-        put_in = _put_in(loaded, pipeline, context)
+        variables = substitution_variables(context, first)
+        text = substitute.substitute(loaded.text, variables, name=context.filename)
     except BadFile as error:
-        findings = Findings(context.filename, scope=Scope.STAGE, pipeline=pipeline.name)
+        findings = Findings(context.filename)
         findings.caught(error)
-        return tuple(findings.all)
-    same = [other for other in put_in.pipelines if other.name == pipeline.name]
-    return tuple(put_in.errors_of(same[0] if same else pipeline))
+        return findings.all
+    put_in = loaded if text == loaded.text else load(text, context)
+    unread = not put_in.documents
+    return [
+        finding
+        for finding in put_in.findings
+        if finding.level == "error" and (finding.scope == Scope.TYPE or unread)
+    ]
+
+
+def _errors(
+    loaded: Loaded, pipeline: Pipeline, context: Context, shared: list[Finding]
+) -> tuple[Finding, ...]:
+    """What would stop this stage: said now, before anything starts."""
+    everyone = [finding for finding in shared if loaded.stops(finding, pipeline)]
+    if any(finding.scope == Scope.FILE for finding in everyone):
+        return tuple(everyone)
+    own = load_one(loaded, pipeline, context).errors_of(pipeline)
+    found = dict.fromkeys([*everyone, *own])
+    return tuple(sorted(found, key=lambda finding: (finding.line, finding.column)))
 
 
 def compile_stage(text: str, pipeline_name: str, context: Context) -> StageGraph:
     """The graph of one pipeline, with `${...}` put in over the raw text first.
 
-    `text` is a plan's. Raises `BadFile` with the place of the first error, and `NotFound` when no
-    pipeline has that name once everything is put in.
+    `text` is a plan's. Errors of other pipelines are the plan's to tell. Raises `BadFile` with the
+    place of the first error, and `NotFound` when no pipeline has that name.
     """
-    loaded = load_substituted(text, pipeline_name, context)
-    found = [pipeline for pipeline in loaded.pipelines if pipeline.name == pipeline_name]
-    if not found:
-        error = first_error([item for item in loaded.findings if item.level == "error"])
-        raise error or NotFound(
-            f"{context.filename} holds no pipeline named '{pipeline_name}'", code="no-pipeline"
-        )
-    error = first_error(loaded.errors_of(found[0]))
-    if error:
-        raise error
-    return build_graph(found[0], context)
-
-
-def load_substituted(text: str, pipeline_name: str, context: Context) -> Loaded:
-    """Put `${...}` in for one stage, then read. Raises `BadFile` for a bad substitution."""
     raw = load(text, context)
     named = [pipeline for pipeline in raw.pipelines if pipeline.name == pipeline_name]
-    return _put_in(raw, named[0] if named else None, context)
+    if not named:
+        raise first_error([item for item in raw.findings if item.level == "error"]) or NotFound(
+            f"{context.filename} holds no pipeline named '{pipeline_name}'", code="no-pipeline"
+        )
+    loaded = load_one(raw, named[0], context)
+    error = first_error(loaded.errors_of(named[0]))
+    if error:
+        raise error
+    return build_graph(loaded.pipelines[0], context)
 
 
-def _put_in(raw: Loaded, pipeline: Pipeline | None, context: Context) -> Loaded:
-    variables = substitution_variables(context, pipeline)
-    text = substitute.substitute(raw.text, variables, name=context.filename)
-    return raw if text == raw.text else load(text, context)
+def load_one(raw: Loaded, pipeline: Pipeline, context: Context) -> Loaded:
+    """One pipeline's document with `${...}` put in, read and checked alone. Errors are findings."""
+    findings = Findings(context.filename, scope=Scope.STAGE, pipeline=pipeline.name)
+    part = next(item.part for item in raw.documents if item.node is pipeline.node)
+    name, variables = context.filename, substitution_variables(context, pipeline)
+    try:
+        text = substitute.substitute(part.text, variables, name=name, first_line=part.line)
+        document = read_part(Part(text, part.line), name=name)
+    except BadFile as error:
+        findings.caught(error)
+        return Loaded(text=raw.text, documents=[], pipelines=[pipeline], findings=findings.all)
+    read = read_checked([document], context)
+    if document.kind != "pipeline" or document.name != pipeline.name:
+        message = f"with ${{...}} put in, this is no longer the pipeline '{pipeline.name}'"
+        findings.error("renamed-pipeline", message, document.node)
+    found = [*findings.all, *read.findings]
+    return Loaded(text=text, documents=[document], pipelines=read.pipelines, findings=found)

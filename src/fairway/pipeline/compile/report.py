@@ -13,7 +13,8 @@ from fairway.model.errors import FairwayError
 from fairway.pipeline.compile.conditions import judge, subject
 from fairway.pipeline.compile.context import NETRC_PASSWORD, NETRC_USERNAME, Context
 from fairway.pipeline.compile.finding import Finding
-from fairway.pipeline.compile.planning import PlannedPipeline, load_substituted, plan
+from fairway.pipeline.compile.loading import load
+from fairway.pipeline.compile.planning import PlannedPipeline, load_one, plan
 from fairway.pipeline.compile.stage import build_graph
 from fairway.pipeline.graph import EnvValue, Mount, SecretRef, StageGraph, StepGraph
 
@@ -86,8 +87,9 @@ def _pipeline(planned: PlannedPipeline, text: str, context: Context) -> dict[str
 
 def _stage(planned: PlannedPipeline, text: str, context: Context) -> dict[str, Any]:
     try:
-        loaded = load_substituted(text, planned.name, context)
-        pipeline = next(item for item in loaded.pipelines if item.name == planned.name)
+        raw = load(text, context)
+        named = next(item for item in raw.pipelines if item.name == planned.name)
+        pipeline = load_one(raw, named, context).pipelines[0]
         graph = build_graph(pipeline, context)
     except (FairwayError, StopIteration) as error:
         return {"errors": [{"level": "error", "code": "bad-file", "message": str(error)}]}

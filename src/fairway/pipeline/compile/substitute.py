@@ -20,18 +20,21 @@ from fairway.pipeline.compile import trim
 _NAME: Final = re.compile(r"[^\W]+", re.UNICODE)
 _ESCAPED: Final = ("$$", "\\/", "\\\\")
 _NUMBER: Final = re.compile(r"[-+]?[0-9]{1,18}\Z")
+_MAX_EXPRESSIONS: Final = 100_000
 _MAX_DEPTH: Final = 20
 _MAX_OUTPUT: Final = 20 * 1024 * 1024
 
 Pieces = list[str]
 
 
-def substitute(text: str, variables: Mapping[str, str], *, name: str = "") -> str:
+def substitute(
+    text: str, variables: Mapping[str, str], *, name: str = "", first_line: int = 1
+) -> str:
     """The text with every `${...}` put in.
 
     Raises `BadFile` (code `bad-substitution`) with the place of the one that cannot be read.
     """
-    reader = _Reader(text, variables, name)
+    reader = _Reader(text, variables, name, first_line)
     result = reader.text_until_end()
     return "".join(result)
 
@@ -44,15 +47,17 @@ def quoted(value: str) -> str:
 class _Reader:
     """One pass over the text; `at` is the place of the next letter."""
 
-    def __init__(self, text: str, variables: Mapping[str, str], name: str) -> None:
+    def __init__(self, text: str, variables: Mapping[str, str], name: str, first_line: int) -> None:
         self.text = text
         self.variables = variables
         self.name = name
+        self.first_line = first_line
         self.at = 0
         self.size = 0
+        self.count = 0
 
     def fail(self, why: str, at: int) -> BadFile:
-        line = self.text.count("\n", 0, at) + 1
+        line = self.text.count("\n", 0, at) + self.first_line
         column = at - (self.text.rfind("\n", 0, at) + 1) + 1
         return BadFile(
             f"bad substitution: {why}",
@@ -93,6 +98,9 @@ class _Reader:
         start = self.at
         if depth > _MAX_DEPTH:
             raise self.fail("nested too deep", start)
+        self.count += 1
+        if self.count > _MAX_EXPRESSIONS:
+            raise self.fail(f"more than {_MAX_EXPRESSIONS} in one file", start)
         self.at += 2
         operator, word = "", ""
         if self.peek() == "#":
