@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any, Final, NamedTuple
@@ -12,6 +13,7 @@ from fairway import __version__
 from fairway.model.errors import FairwayError
 
 INTERRUPTED: Final = 130
+_COMPLETE: Final = "_FAIRWAY_COMPLETE"
 BAD: Final = 2
 
 
@@ -101,6 +103,16 @@ class Commands(click.Group):
             hint = f" Did you mean {near[0]!r}?" if near else " `fairway --help` lists them."
             raise click.UsageError(f"There is no command {name!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)
+
+    def _main_shell_completion(
+        self, ctx_args: Any, prog_name: str, complete_var: str | None = None
+    ) -> None:
+        """As click does, with the shell that it lacks."""
+        if _COMPLETE in os.environ:  # noqa: TID251 the shell's own protocol
+            from fairway.cli.completion import register
+
+            register()
+        super()._main_shell_completion(ctx_args, prog_name, complete_var)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The help's sections, without importing any command."""

@@ -25,6 +25,7 @@ class Context(Struct, kw_only=True):
     token: str = ""
     ca: str = ""  # PEM file of the server's authority
     repository: str = ""  # where none is named and none is found in Git
+    hosts: list[str] = field(default_factory=list)  # its other names: registry, external URL
 
 
 class Contexts(Struct, kw_only=True):

@@ -1,0 +1,106 @@
+"""`fairway image`: base images without any registry but ours, and what builds made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fairway.cli import get as getting
+from fairway.cli import kinds, output
+from fairway.cli.session import Session, connected, dry_run_option, repo_option
+from fairway.client.wire.system import Image, System
+
+
+@click.group("image")
+def image() -> None:
+    """Images: what builds made, and base images from Debian's packages."""
+
+
+@image.command("base")
+@click.argument("names", nargs=-1)
+@click.option("--cache", type=click.Path(file_okay=False, path_type=Path), default=None,
+              help="Where what was made is kept.")  # fmt: skip
+@click.option("--fresh", is_flag=True, help="Make it again although it is kept.")
+@dry_run_option
+@output.format_option
+@connected
+def base(
+    session: Session,
+    names: tuple[str, ...],
+    *,
+    cache: Path | None,
+    fresh: bool,
+    dry_run: bool,
+    output: str,
+) -> None:
+    """Make the base images NAMES from Debian's packages and push them as library/NAME.
+
+    Without a name: list those that there are.
+    """
+    from fairway.boot import offline
+
+    known = offline.base_names()
+    if not names or dry_run:
+        _print_known([one for one in known if not names or one[0] in names], output)
+        return
+    registry = session.api.get("/system", System).registry
+    place = cache or Path(click.get_app_dir("fairway")) / "cache"
+    made = offline.make_bases(
+        names, registry=registry, token=session.context.token, cache=place, fresh=fresh, say=_say
+    )
+    _print_made(made, registry, output)
+
+
+def _say(text: str) -> None:
+    output.say(text)
+
+
+def _print_known(known: list[tuple[str, str]], form: str) -> None:
+    if form == "name":
+        for name, _about in known:
+            output.emit(name)
+    elif form in {"table", "wide"}:
+        output.emit(output.table(["NAME", "WHAT"], known))
+    else:
+        _data("base-images", [{"name": name, "about": about} for name, about in known], form)
+
+
+def _print_made(made: list[dict[str, Any]], registry: str, form: str) -> None:
+    if form == "name":
+        for one in made:
+            output.emit(f"{one['name']}@{one['digest']}")
+    elif form in {"table", "wide"}:
+        rows = [
+            [f"{registry}/{one['name']}", ",".join(one["tags"]), one["digest"][:19],
+             "kept" if one["cached"] else "made"]
+            for one in made
+        ]  # fmt: skip
+        output.emit(output.table(["IMAGE", "TAGS", "DIGEST", ""], rows))
+    else:
+        _data("base-images", made, form)
+
+
+def _data(kind: str, items: list[dict[str, Any]], form: str) -> None:
+    if form == "jsonl":
+        for one in items:
+            output.emit(output.line_text(one))
+        return
+    data = output.versioned(kind, {"items": items})
+    output.emit(output.json_text(data) if form == "json" else output.yaml_text(data))
+
+
+@image.command("ls")
+@click.option("--candidates", is_flag=True, help="Only what may be promoted.")
+@click.option("--commit", default="", help="Of this commit.")
+@click.option("--digest", default="", help="Of this digest: which commit, build and step made it?")
+@click.option("-n", "--limit", type=click.IntRange(1, 10_000), default=30, show_default=True)
+@output.format_option
+@repo_option
+@connected
+def list_images(session: Session, *, limit: int, output: str, repo: str, **options: Any) -> None:
+    """List images, newest first, and why each is a candidate or not."""
+    params = {**options, "repository": session.find_repository(repo)}
+    found = session.api.pages("/images", Image, params, limit=limit)
+    getting.print_list(kinds.IMAGES, list(found), output)

@@ -1,0 +1,199 @@
+"""`fairway login`, and the credential helpers that it sets up for Git and Docker.
+
+Git and Docker ask `fairway credential git|docker`; nothing is written into their own files but
+the helper's name, so that a token that ends or changes does so everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import click
+
+from fairway.cli import output
+from fairway.cli.session import Session, connected
+from fairway.client import context as contexts
+from fairway.client.wire.system import System
+from fairway.client.wire.who import Me
+from fairway.model.errors import BadFile, InvalidInput
+
+HELPER: Final = "fairway"  # docker-credential-fairway
+_GIT_HELPER: Final = "!fairway credential git"
+
+
+@click.command("login")
+@click.argument("url", required=False, default="")
+@click.option("--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Read the token from here; else stdin, or asked for on a terminal.")  # fmt: skip
+@click.option("--name", default="", help="The context's name; the host unless given.")
+@click.option("--ca", default="", type=click.Path(dir_okay=False), help="The server's authority.")
+@click.option("--docker-config", envvar="DOCKER_CONFIG", default=Path("~/.docker"), hidden=True,
+              type=click.Path(file_okay=False, path_type=Path))  # fmt: skip
+@click.option("--no-git", is_flag=True, help="Leave Git's settings alone.")
+@click.option("--no-docker", is_flag=True, help="Leave Docker's settings alone.")
+@connected
+def login(session: Session, url: str, **options: Any) -> None:
+    """Sign in to the server at URL, and set up Git's and Docker's credential helpers.
+
+    Without a URL: set the helpers up again for the current context.
+    """
+    token = ""
+    if url:
+        checked_url(url)
+        token = _token(options["token_file"])
+    else:
+        found = session.context
+        url, token = found.url, found.token
+    system, me = who_is(url, token, options["ca"])
+    remember(session, system, contexts.Context(
+        url=url.rstrip("/"), token=token, ca=options["ca"]
+    ), options["name"])  # fmt: skip
+    if not options["no_git"]:
+        _set_up_git(system, url)
+    if not options["no_docker"] and system.registry:
+        path = options["docker_config"].expanduser() / "config.json"
+        write_docker(path, system.registry)
+        output.say(f"Docker asks us for {system.registry} ({path})")
+    output.say(f"signed in to {url} as {me.login}")
+
+
+def checked_url(url: str) -> None:
+    """Raise `InvalidInput` for what is no address of a server."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+        raise InvalidInput(
+            f"{url!r} is no server's address", code="bad-url", remedy="write https://HOST[:PORT]"
+        )
+
+
+def remember(session: Session, system: System, made: contexts.Context, name: str) -> None:
+    """Write the context; one of the same address keeps its name."""
+    made.hosts = hosts_of(system)
+    found = contexts.load(session.path)
+    same = [known for known, one in found.contexts.items() if one.url == made.url]
+    chosen = name or next(iter(same), urlsplit(made.url).netloc)
+    if chosen in found.contexts:
+        made.repository = found.contexts[chosen].repository
+        made.ca = made.ca or found.contexts[chosen].ca
+    contexts.add(session.path, chosen, made)
+
+
+def hosts_of(system: System) -> list[str]:
+    """What else a server is called: in image names, and in links."""
+    names = [system.registry, urlsplit(system.external_url).netloc]
+    return [name for name in dict.fromkeys(names) if name]
+
+
+def _token(path: Path | None) -> str:
+    if path is not None:
+        return path.read_text(encoding="utf-8").strip()
+    if sys.stdin.isatty():
+        given: str = click.prompt("Token", hide_input=True, err=True)
+        return given.strip()
+    return sys.stdin.readline().strip()
+
+
+def who_is(url: str, token: str, ca: str) -> tuple[System, Me]:
+    from fairway.client.http import Api
+
+    api = Api(url, token, ca=ca)
+    try:
+        return api.get("/system", System), api.get("/me", Me)
+    finally:
+        api.close()
+
+
+def _set_up_git(system: System, url: str) -> None:
+    for address in dict.fromkeys((url.rstrip("/"), system.external_url)):
+        if address:
+            _git_config(f"credential.{address}.helper", _GIT_HELPER)
+
+
+def _git_config(name: str, value: str) -> None:
+    command = ["git", "config", "--global", "--replace-all", name, value]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)  # noqa: S603 our own words
+    except (OSError, subprocess.TimeoutExpired) as error:
+        output.say(f"Git is not set up: {error}")
+        return
+    if done.returncode:
+        output.say(f"Git is not set up: {done.stderr.strip()}")
+
+
+def write_docker(path: Path, registry: str) -> None:
+    """Name us as the helper for one registry; everything else in the file stays."""
+    try:
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        data = {}
+    except (OSError, ValueError) as error:
+        raise BadFile(f"cannot be read: {error}", where=str(path)) from error
+    if not isinstance(data, dict) or not isinstance(data.setdefault("credHelpers", {}), dict):
+        raise BadFile("not Docker's settings", where=str(path))
+    if data["credHelpers"].get(registry) == HELPER:
+        return
+    data["credHelpers"][registry] = HELPER
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(json.dumps(data, indent="\t") + "\n", encoding="utf-8")
+    fresh.chmod(0o600)
+    fresh.replace(path)
+
+
+@click.command("credential")
+@click.argument("program", type=click.Choice(["git", "docker"]))
+@click.argument("action", default="get")
+@connected
+def credential(session: Session, program: str, action: str) -> None:
+    """Answer Git or Docker, which ask for a token (their credential helper protocols)."""
+    found = contexts.load(session.path)
+    if program == "git":
+        _answer_git(found, action)
+    else:
+        _answer_docker(found, action)
+
+
+def _answer_git(found: contexts.Contexts, action: str) -> None:
+    asked = dict(line.split("=", 1) for line in sys.stdin.read().splitlines() if "=" in line)
+    if action != "get":
+        return  # there is nothing of Git's own to store or erase
+    one = _of_host(found, asked.get("host", ""))
+    if one is not None and asked.get("protocol") in {"http", "https"}:
+        click.echo(f"username=fairway\npassword={one.token}")
+
+
+def _answer_docker(found: contexts.Contexts, action: str) -> None:
+    if action == "list":
+        hosts = {urlsplit(one.url).netloc: "fairway" for one in found.contexts.values()}
+        click.echo(json.dumps(hosts))
+        return
+    text = sys.stdin.read().strip()
+    if action in {"store", "erase"}:
+        return
+    host = urlsplit(text).netloc if "://" in text else text.split("/", 1)[0]
+    one = _of_host(found, host)
+    if one is None:
+        click.echo("credentials not found in native keychain")  # Docker knows these words
+        raise click.exceptions.Exit(1)
+    click.echo(json.dumps({"ServerURL": text, "Username": "fairway", "Secret": one.token}))
+
+
+def _of_host(found: contexts.Contexts, host: str) -> contexts.Context | None:
+    """The context of a host; the current one for what it calls its registry or itself."""
+    ordered = sorted(found.contexts.items(), key=lambda item: item[0] != found.current)
+    for _name, one in ordered:
+        if host and host in {urlsplit(one.url).netloc, *one.hosts}:
+            return one
+    return None
+
+
+def docker_main() -> None:
+    """`docker-credential-fairway ACTION`."""
+    from fairway.cli.main import run
+
+    sys.exit(run(["credential", "docker", *sys.argv[1:2]]))
