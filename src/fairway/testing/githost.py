@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection
 
 from fairway.access.tokens import Tokens
@@ -21,7 +24,8 @@ from fairway.source.announce import Announcer
 from fairway.source.hosting import GitDeps, git_app
 from fairway.source.repositories import Repositories
 from fairway.store import outbox, users
-from fairway.store.database import Database
+from fairway.store.database import Database, sqlite_url
+from fairway.store.schema import metadata
 from fairway.testing.http import serving
 
 Wrap = Callable[[Any], Any]
@@ -77,7 +81,7 @@ class GitHost:
 
     async def events(self) -> list[RefUpdated]:
         """Every ref event so far."""
-        found = await self.database.read(outbox.since, 0)
+        found = await self.database.read(outbox.since, 0, limit=100_000)
         return [event for _, _, event in found if _is_ref(event)]  # type: ignore[misc]
 
 
@@ -143,3 +147,20 @@ def git_environment(folder: Path) -> dict[str, str]:
 
 def _is_ref(event: Event) -> bool:
     return isinstance(event, RefUpdated)
+
+
+async def serve_until_killed(root: Path) -> None:
+    """A host in a process of its own: prints its address and an admin's token as JSON."""
+    database = Database(sqlite_url(root / "fairway.db"))
+    metadata.create_all(database.engine)
+    async with GitHost(database, root / "git").serve() as host:
+        sys.stdout.write(
+            msgspec.json.encode({"url": host.url, "token": host.token}).decode() + "\n"
+        )
+        sys.stdout.flush()
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve_until_killed(Path(sys.argv[1])))

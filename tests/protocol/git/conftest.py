@@ -10,6 +10,7 @@ import pytest
 
 from fairway.store.database import Database, sqlite_url
 from fairway.testing.githost import Git, GitHost
+from fairway.testing.gitserver import GitServer
 
 
 @pytest.fixture
@@ -26,3 +27,12 @@ async def host(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[GitHost]:
 def git(tmp_path: Path) -> Git:
     """Real git, in a folder `work`."""
     return Git(tmp_path / "work")
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[GitServer]:
+    made = GitServer(tmp_path / "server")
+    made.root.mkdir()
+    await made.start()
+    yield made
+    await made.kill()
