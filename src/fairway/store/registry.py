@@ -25,7 +25,7 @@ from fairway.store.schema import (
 
 T = TypeVar("T")
 
-_TOUCH_AGAIN_MS: Final = 60_000_000
+_TOUCH_AGAIN_MS: Final = 60_000
 _BATCH: Final = 500
 
 
