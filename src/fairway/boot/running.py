@@ -13,7 +13,7 @@ from fairway.api.app import api_app
 from fairway.api.hub import Hub
 from fairway.api.services import Addresses, Services
 from fairway.app import App
-from fairway.boot import machines, opening, process
+from fairway.boot import health, machines, opening, process
 from fairway.boot.opening import Opened
 from fairway.boot.registry_access import RegistryAccess
 from fairway.boot.server import Address, Router, Tls, check_free, serve
@@ -23,11 +23,13 @@ from fairway.docker.daemon import Engine
 from fairway.image.registry.app import Deps as RegistryDeps
 from fairway.image.registry.app import registry_app
 from fairway.kit.aio import Wake, blocking
+from fairway.pipeline.files import FileSignatures
 from fairway.settings import Settings, proxy_environment
 from fairway.source.announce import Announcer
+from fairway.source.crons import Crons
 from fairway.source.hooks import HookDeps, hooks_app
 from fairway.source.hosting import GitDeps, git_app
-from fairway.source.remotes import RemoteController, RemoteDeps
+from fairway.source.remotes import RemoteController, RemoteDeps, Remotes
 from fairway.source.repositories import Repositories
 
 _LOOPBACK: Final = "127.0.0.1"
@@ -80,14 +82,14 @@ async def _run(app: App, opened: Opened) -> None:
             remotes = RemoteController(remote, remote_wake)
             group.create_task(remotes.run(), name="remotes")
         if "server" in settings.roles or "git" in settings.roles:
-            router = make_router(app, opened, announcer, remote_wake)
+            router = make_router(app, opened, remote, remote_wake)
             listening = serve(router, addresses(app), _tls(settings))
             group.create_task(listening, name="http")
         group.create_task(app.run(), name="app")
         process.write_down(settings.data, settings.local_url, __version__)
 
 
-def make_router(app: App, opened: Opened, announcer: Announcer, remote_wake: Wake) -> Router:
+def make_router(app: App, opened: Opened, remote: RemoteDeps, remote_wake: Wake) -> Router:
     """Every application of this process's roles."""
     roles = app.settings.roles
     repositories = Repositories(opened.database, opened.folders)
@@ -97,20 +99,20 @@ def make_router(app: App, opened: Opened, announcer: Announcer, remote_wake: Wak
             tokens=app.tokens,
             folders=opened.folders,
             repositories=repositories,
-            announcer=announcer,
+            announcer=remote.announcer,
         )
     )
     hooks = hooks_app(HookDeps(database=opened.database, keyring=opened.keyring, wake=remote_wake))
     server = "server" in roles
     return Router(
-        api=api_app(services(app, repositories)) if server else None,
+        api=api_app(services(app, repositories, remote)) if server else None,
         registry=registry_app(registry_deps(app, opened)) if server else None,
         git=git if "git" in roles else None,
         hooks=hooks if "git" in roles else None,
     )
 
 
-def services(app: App, repositories: Repositories) -> Services:
+def services(app: App, repositories: Repositories, remote: RemoteDeps) -> Services:
     """What the API is made over."""
     return Services(
         database=app.database,
@@ -128,6 +130,11 @@ def services(app: App, repositories: Repositories) -> Services:
         dispatch=app.dispatch,
         repositories=repositories,
         wake=app.wake,
+        crons=Crons(app.database, app.cron_wake),
+        remotes=Remotes(remote),
+        signatures=FileSignatures(app.database, app.ports.keyring),
+        checks=health.checks(app),
+        private_metrics=bool(app.settings.http.listen),
     )
 
 
