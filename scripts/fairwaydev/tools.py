@@ -16,10 +16,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairwaydev import go as golang
 from fairwaydev.say import Failed, answer, run, stop
 
 _FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags=-s -w")
-_OLDEST = (1, 26)
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ def folder() -> Path:
 def build(name: str) -> Path:
     """The path of a tool's program, built if need be. Raises Failed."""
     tool = TOOLS[name]
-    go = _go()
+    with _to_stderr():
+        go = golang.program()
     version = answer([go, "env", "GOVERSION"]) or ""
-    _check(version)
     parts = (tool.package, tool.version, version, *_FLAGS)
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     home = folder() / f"{name}-{tool.version}-{key}"
@@ -113,29 +113,6 @@ class _to_stderr:  # noqa: N801 used like a function
 
     def __exit__(self, *_: object) -> None:
         sys.stdout = self._kept
-
-
-def _go() -> str:
-    found = shutil.which("go") or "/usr/local/go/bin/go"
-    if not Path(found).exists():
-        raise Failed(
-            f"Go {_OLDEST[0]}.{_OLDEST[1]} or later is needed to build the registry's clients.\n"
-            "  Debian 12 has it in its backports:  apt-get install -y -t bookworm-backports golang"
-        )
-    return found
-
-
-def _check(version: str) -> None:
-    numbers = version.removeprefix("go").split(".")
-    try:
-        have = (int(numbers[0]), int(numbers[1]))
-    except (ValueError, IndexError):
-        raise Failed(f"`go env GOVERSION` says {version!r}, which is no version") from None
-    if have < _OLDEST:
-        raise Failed(
-            f"Go {version} is too old: {_OLDEST[0]}.{_OLDEST[1]} or later is needed to build the"
-            " registry's clients"
-        )
 
 
 def main() -> None:
