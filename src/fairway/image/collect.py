@@ -27,7 +27,7 @@ class Policy(Struct, frozen=True):
     """How long things stay that nothing names, in milliseconds."""
 
     untagged_ms: int = 7 * 24 * _HOUR
-    grace_ms: int = 2 * _HOUR  # the longest that a push may pause between two of its requests
+    grace_ms: int = 24 * _HOUR  # the longest that a push may take
     upload_ms: int = 24 * _HOUR
 
 

@@ -168,8 +168,8 @@ def _check_descriptors(found: Manifest) -> None:
         raise _bad(f"it has more than {_MOST_DESCRIPTORS} descriptors")
     for one in every:
         digest.parse(one.digest)
-        if one.size < 0:
-            raise _bad(f"the size of {one.digest} is negative")
+        if not 0 <= one.size < 1 << 63:
+            raise _bad(f"the size of {one.digest} cannot be")
         if "/" not in one.media_type:
             raise _bad(f"the media type of {one.digest} is missing or malformed")
 

@@ -1,7 +1,7 @@
 """Requests and answers on raw ASGI: bodies are streams, and nothing is read unasked.
 
-Frameworks' streaming answers listen for a disconnect and thereby eat the body of an upload
-(decision record 0003); so this chapter speaks ASGI itself.
+Frameworks' streaming answers listen for a disconnect and thereby eat the body of an upload; so
+this chapter speaks ASGI itself.
 """
 
 from __future__ import annotations

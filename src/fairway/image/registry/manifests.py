@@ -5,6 +5,7 @@ from __future__ import annotations
 from fairway.image.registry.access import Action
 from fairway.image.registry.deps import Call
 from fairway.image.registry.errors import RegistryError
+from fairway.kit.aio import blocking
 from fairway.oci import digest, manifest, media, reference
 from fairway.oci.manifest import Manifest
 from fairway.store import manifests as records
@@ -47,8 +48,9 @@ async def put(call: Call, text: str) -> None:
     if len(body) > manifest.LONGEST:
         await call.request.drain()
         raise RegistryError("SIZE_INVALID", _too_large(len(body)), status=413)
-    found = manifest.read(body, call.request.headers.get("content-type", ""))
-    name = _digest(wanted, body)
+    content_type = call.request.headers.get("content-type", "")
+    found = await blocking(manifest.read, body, content_type)
+    name = await blocking(_digest, wanted, body)
     repo = await call.deps.db.write(registry.ensure_repository, call.name)
     tag = "" if digest.is_digest(wanted) else wanted
     lack = await call.deps.db.write(records.put, repo, _record(found, name, body), tag)

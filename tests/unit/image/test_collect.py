@@ -1,0 +1,286 @@
+"""Garbage in the registry: what goes, what stays, and that no push ever misses anything."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import Connection, Table, insert
+
+from conftest import Client, Time, index, manifest, sha
+from fairway.image.collect import Collected, Policy, collect
+from fairway.store import schema
+from fairway.store.database import Database
+from fairway.testing.blob import MemoryBlobs
+
+HOUR = 3600
+POLICY = Policy(untagged_ms=24 * HOUR * 1000, grace_ms=HOUR * 1000, upload_ms=2 * HOUR * 1000)
+HASTY = Policy(untagged_ms=HOUR * 1000, grace_ms=HOUR * 1000, upload_ms=2 * HOUR * 1000)
+LATER = 25 * HOUR
+
+
+async def clean(client: Client) -> Collected:
+    return await collect(client.deps.db, client.deps.blobs, POLICY)
+
+
+async def test_what_is_tagged_stays(client: Client, time: Time) -> None:
+    await client.image("a", "v1", b"config", b"layer")
+    time.pass_(LATER)
+    assert await clean(client) == Collected()
+    assert (await client("GET", f"a/blobs/{sha(b'layer')}")).content == b"layer"
+
+
+async def test_what_lost_its_tag_goes_after_a_while(
+    client: Client, blobs: MemoryBlobs, time: Time
+) -> None:
+    old = await client.image("a", "v1", b"config", b"old")
+    await client.image("a", "v1", b"config", b"new")
+    time.pass_(23 * HOUR)
+    assert (await clean(client)).manifests == 0
+    time.pass_(2 * HOUR)
+    gone = await clean(client)
+    assert (gone.manifests, gone.blobs, gone.bytes) == (1, 1, 3)
+    assert (await client.get("a", old)).status_code == 404
+    assert (await client("HEAD", f"a/blobs/{sha(b'old')}")).status_code == 404
+    assert (await client("GET", f"a/blobs/{sha(b'config')}")).content == b"config"
+    assert len(blobs.contents) == 2
+
+
+async def test_what_an_index_lists_stays(client: Client, time: Time) -> None:
+    one, two = manifest(b"1"), manifest(b"2")
+    await client.image("a", "", b"1")
+    await client.image("a", "", b"2")
+    lonely = await client.image("a", "", b"3")
+    await client.put("a", "many", index(one, two))
+    time.pass_(LATER)
+    assert (await clean(client)).manifests == 1
+    for digest, wanted in ((sha(one), 200), (sha(two), 200), (lonely, 404)):
+        assert (await client.get("a", digest)).status_code == wanted
+
+
+async def test_subjects_and_referrers_stay_and_go_together(client: Client, time: Time) -> None:
+    kept, lost = manifest(b"kept"), manifest(b"lost")
+    await client.image("a", "v1", b"kept")
+    await client.image("a", "", b"lost")
+    for subject in (kept, lost):
+        about = {"mediaType": "x/y", "digest": sha(subject), "size": len(subject)}
+        await client.image("a", "", b"signature", subject=about)
+    time.pass_(LATER)
+    assert (await clean(client)).manifests == 2
+    assert len((await client("GET", f"a/referrers/{sha(kept)}")).json()["manifests"]) == 1
+    assert (await client("GET", f"a/referrers/{sha(lost)}")).json()["manifests"] == []
+
+
+async def test_the_subject_of_what_is_tagged_stays(client: Client, time: Time) -> None:
+    subject = manifest(b"subject")
+    await client.image("a", "", b"subject")
+    about = {"mediaType": "x/y", "digest": sha(subject), "size": len(subject)}
+    await client.image("a", "signed", b"signature", subject=about)
+    time.pass_(LATER)
+    assert (await clean(client)).manifests == 0
+
+
+@pytest.mark.parametrize(("candidate", "gone"), [("yes", 0), ("", 0), ("no", 1)])
+async def test_what_image_records_name_stays(
+    client: Client, time: Time, candidate: str, gone: int
+) -> None:
+    digest = await client.image("a/b", "", b"built")
+    client.deps.db.write_now(lambda db: _record(db, "a/b", digest, candidate))
+    time.pass_(LATER)
+    assert (await clean(client)).manifests == gone
+
+
+def _record(db: Connection, name: str, digest: str, candidate: str) -> None:
+    """An image record, and what it hangs on."""
+    at = {"created": 0}
+
+    def add(table: Table, **values: object) -> int:
+        return int(db.execute(insert(table).values(**values).returning(table.c.id)).scalar_one())
+
+    owner = add(schema.organisation, name="o", **at)
+    repo = add(schema.repository, slug="o/r", organisation=owner, name="r", **at)
+    build = add(schema.build, repository=repo, number=1, event="push", status="passed", **at)
+    where = {"build": build, "repository": repo}
+    stage = add(schema.stage, **where, number=1, name="s", status="passed", **at)
+    step = add(schema.step, stage=stage, number=1, name="s", status="passed")
+    what = {"repository_name": name, "digest": digest, "candidate": candidate}
+    add(schema.image, build=build, step=step, **what, **at)
+
+
+async def test_a_blob_without_a_manifest_goes_after_the_grace(
+    client: Client, blobs: MemoryBlobs, time: Time
+) -> None:
+    await client.blob("a", b"left behind")
+    time.pass_(HOUR - 1)
+    assert (await clean(client)).blobs == 0
+    time.pass_(2)
+    assert (await clean(client)).blobs == 1
+    assert blobs.contents == {}
+
+
+async def test_a_blob_that_two_repositories_hold_stays_for_the_other(
+    client: Client, time: Time
+) -> None:
+    await client.image("a", "v1", b"both")
+    await client.image("b", "v1", b"both")
+    await client("DELETE", "a/manifests/v1")
+    time.pass_(LATER)
+    assert (await clean(client)).blobs == 0
+    assert (await client("HEAD", f"a/blobs/{sha(b'both')}")).status_code == 404
+    assert (await client("GET", f"b/blobs/{sha(b'both')}")).content == b"both"
+
+
+async def test_being_asked_about_keeps_a_blob(client: Client, time: Time) -> None:
+    await client.blob("a", b"base")
+    time.pass_(HOUR - 10)
+    assert (await client("HEAD", f"a/blobs/{sha(b'base')}")).status_code == 200
+    time.pass_(HOUR - 10)
+    await clean(client)
+    assert (await client.put("a", "v1", manifest(b"base"))).status_code == 201
+
+
+async def test_stale_uploads_and_files_without_a_record_go(
+    client: Client, blobs: MemoryBlobs, time: Time
+) -> None:
+    where = (await client("POST", "a/blobs/uploads/")).headers["location"]
+    await client.http.patch(where, content=b"half")
+    await blobs.append("uploads/lost", 0, b"x")
+    await blobs.append("blobs/sha256/00/lost", 0, b"x")
+    time.pass_(HOUR)
+    await clean(client)
+    assert (await client.http.get(where)).status_code == 204
+    time.pass_(HOUR + 1)
+    assert (await clean(client)).uploads == 1
+    assert (await client.http.get(where)).status_code == 404
+    assert blobs.contents == {}
+
+
+class Pusher:
+    """One push of an image or of an index, a request at a time."""
+
+    def __init__(self, client: Client, chance: random.Random, number: int, began: float) -> None:
+        self.client, self.chance, self.began = client, chance, began
+        self.name = chance.choice(["a", "b"])
+        self.tag = chance.choice(["v1", "v2", f"once-{number}"])
+        self.steps = self._push()
+
+    async def _push(self) -> AsyncIterator[str]:
+        children = []
+        for _ in range(self.chance.choice([1, 1, 1, 2])):
+            layers = [b"layer %d" % self.chance.randrange(6) for _ in range(3)]
+            for layer in layers:
+                async for at in self._blob(layer):
+                    yield at
+            body = manifest(*layers)
+            children.append(body)
+            yield "all blobs are there"
+            await self._put(sha(body), body)
+            yield "a manifest is there"
+        await self._put(self.tag, children[0] if len(children) == 1 else index(*children))
+
+    async def _blob(self, data: bytes) -> AsyncIterator[str]:
+        there = await self.client("HEAD", f"{self.name}/blobs/{sha(data)}")
+        yield "asked"
+        if there.status_code == 200:
+            return
+        source = "b" if self.name == "a" else "a"
+        path = f"{self.name}/blobs/uploads/?mount={sha(data)}&from={source}"
+        start = await self.client("POST", path)
+        yield "started or mounted"
+        if start.status_code == 202:
+            where = start.headers["location"]
+            assert (await self.client.http.patch(where, content=data)).status_code == 202
+            yield "sent"
+            done = await self.client.http.put(where, params={"digest": sha(data)})
+            assert done.status_code == 201, done.text
+            yield "finished"
+
+    async def _put(self, reference: str, body: bytes) -> None:
+        answer = await self.client.put(self.name, reference, body)
+        assert answer.status_code == 201, answer.text
+
+
+class History:
+    """Pushes, deletions and collections in any order; a push takes at most the grace."""
+
+    def __init__(self, client: Client, time: Time, seed: int) -> None:
+        self.client, self.time = client, time
+        self.chance = random.Random(seed)
+        self.running: list[Pusher] = []
+        self.collected = 0
+
+    async def run(self) -> None:
+        for number in range(150):
+            await self._act(number)
+            self.time.pass_(self.chance.uniform(0, 300))
+            for pusher in list(self.running):
+                if self.time.at - pusher.began > 50 * 60:
+                    await self._finish(pusher)
+        for pusher in list(self.running):
+            await self._finish(pusher)
+
+    async def _act(self, number: int) -> None:
+        act = self.chance.random()
+        if act < 0.15 and len(self.running) < 4:
+            self.running.append(Pusher(self.client, self.chance, number, self.time.at))
+        elif act < 0.75 and self.running:
+            pusher = self.chance.choice(self.running)
+            if await anext(pusher.steps, None) is None:
+                self.running.remove(pusher)
+        elif act < 0.88:
+            await self.collect()
+        else:
+            name, tag = self.chance.choice("ab"), self.chance.choice(["v1", "v2"])
+            await self.client("DELETE", f"{name}/manifests/{tag}")
+
+    async def collect(self) -> None:
+        done = await collect(self.client.deps.db, self.client.deps.blobs, HASTY)
+        self.collected += done.manifests + done.blobs
+
+    async def _finish(self, pusher: Pusher) -> None:
+        async for _ in pusher.steps:
+            await self.collect()
+        self.running.remove(pusher)
+
+
+async def _everything_tagged_is_whole(client: Client) -> None:
+    for name in (await client("GET", "_catalog")).json()["repositories"]:
+        for tag in (await client("GET", f"{name}/tags/list")).json()["tags"]:
+            await _is_whole(client, name, tag)
+
+
+async def _is_whole(client: Client, name: str, reference: str) -> None:
+    body = (await client.get(name, reference)).json()
+    for one in body.get("manifests", ()):
+        await _is_whole(client, name, one["digest"])
+    for one in (*([body["config"]] if "config" in body else ()), *body.get("layers", ())):
+        answer = await client("GET", f"{name}/blobs/{one['digest']}")
+        assert sha(answer.content) == one["digest"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_no_push_in_flight_misses_anything(client: Client, time: Time, seed: int) -> None:
+    if client.deps.db.sqlite is False and seed > 1:
+        pytest.skip("a few histories are enough where each statement is a round trip")
+    history = History(client, time, seed)
+    await history.run()
+    await _everything_tagged_is_whole(client)
+    time.pass_(LATER)
+    await history.collect()
+    await _everything_tagged_is_whole(client)
+    assert history.collected, "a history in which nothing becomes garbage shows nothing"
+
+
+async def test_after_everything_is_deleted_nothing_is_left(
+    client: Client, blobs: MemoryBlobs, database: Database, time: Time
+) -> None:
+    await client.image("a", "v1", b"1", b"2")
+    await client.image("b", "v1", b"2", b"3")
+    for name in ("a", "b"):
+        await client("DELETE", f"{name}/manifests/v1")
+    time.pass_(LATER)
+    gone = await clean(client)
+    assert (gone.manifests, gone.blobs) == (2, 3)
+    assert blobs.contents == {}
+    assert await clean(client) == Collected()
