@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from decimal import Decimal
 from typing import Final
 
 from fairway.kit.scalar import go_float
@@ -64,5 +65,4 @@ def _json_float(value: float) -> str:
         mantissa, _, power = text.partition("e")
         sign = "-" if power.startswith("-") else "+"
         return f"{mantissa.removesuffix('.0')}e{sign}{power.lstrip('+-').lstrip('0')}"
-    text = f"{value!r}" if "e" not in f"{value!r}" else f"{value:.30f}".rstrip("0")
-    return text.removesuffix(".0").removesuffix(".")
+    return format(Decimal(repr(value)), "f").removesuffix(".0")
