@@ -11,12 +11,20 @@ from bench.lib import finish, interleaved
 
 LINES = 100_000
 ROUNDS = 5
-COMMAND = f"seq -f 'line %.0f of a long log that somebody will read' 1 {LINES}"
+COMMAND = (
+    f"awk 'BEGIN {{ for (i = 1; i <= {LINES}; i++)"
+    " print \"line\", i, \"of a long log that somebody will read\" }'"
+)
 PIPELINE = f"""kind: pipeline
 name: bench
 clone: {{disable: true}}
 steps:
-- {{name: flood, image: '{replay.IMAGE}', pull: never, commands: ["{COMMAND}"]}}
+- name: flood
+  image: '{replay.IMAGE}'
+  pull: never
+  commands:
+  - |
+    {COMMAND}
 """
 
 
