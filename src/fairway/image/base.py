@@ -51,6 +51,7 @@ class Where(Struct, frozen=True, kw_only=True):
     cache: Path
     ca_bundle: Path | None = CA_BUNDLE
     insecure: bool = False
+    lock: Path | None = None  # Python packages with hashes, for recipes that have some
     fresh: bool = False  # make it again although the cache has it
 
 
@@ -72,12 +73,12 @@ async def make_base(name: str, where: Where, say: Say) -> BaseImage:
     `Unavailable` (`base-image-packages`, `registry-unavailable`). May be retried.
     """
     recipe = recipe_of(name)
-    folder = where.cache / "base" / f"{name}-{await blocking(_key, recipe, where.ca_bundle)}"
+    folder = where.cache / "base" / f"{name}-{await blocking(_key, recipe, where)}"
     image = None if where.fresh else await blocking(layout.read, folder)
     cached = image is not None
     if image is None:
         await say(f"making {name}: {recipe.about}")
-        image = await blocking(_make, recipe, where.ca_bundle, folder)
+        image = await blocking(_make, recipe, where, folder)
     path = f"library/{name}"
     async with Upload(where.registry, path, auth=where.auth, insecure=where.insecure) as upload:
         await upload.blob(image.layer_digest, image.layer)
@@ -111,17 +112,20 @@ def stand_in(name: str) -> str:
     return ""
 
 
-def _key(recipe: Recipe, ca_bundle: Path | None) -> str:
+def _key(recipe: Recipe, where: Where) -> str:
+    """Changes with everything that goes into the image, but for newer packages of the mirror."""
     digest = hashlib.sha256(json.dumps([_FORMAT, SUITE, EVERYWHERE]).encode())
     digest.update(msgspec.json.encode(recipe))
-    if ca_bundle is not None and ca_bundle.exists():
-        digest.update(ca_bundle.read_bytes())
+    lock = where.lock if recipe.wheels else None
+    for path in (where.ca_bundle, lock):
+        if path is not None and path.exists():
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:20]
 
 
-def _make(recipe: Recipe, ca_bundle: Path | None, folder: Path) -> layout.Image:
+def _make(recipe: Recipe, where: Where, folder: Path) -> layout.Image:
     folder.mkdir(parents=True, exist_ok=True)
-    there = ca_bundle if ca_bundle is not None and ca_bundle.exists() else None
+    there = where.ca_bundle if where.ca_bundle is not None and where.ca_bundle.exists() else None
     labels = {
         "org.opencontainers.image.title": recipe.name,
         "org.opencontainers.image.description": recipe.about,
@@ -131,6 +135,6 @@ def _make(recipe: Recipe, ca_bundle: Path | None, folder: Path) -> layout.Image:
     }
     with tempfile.TemporaryDirectory(prefix="image-", dir=folder.parent) as scratch:
         tar = Path(scratch) / "files.tar"
-        make_tar(recipe, there, tar)
+        make_tar(recipe, tar, ca_bundle=there, lock=where.lock)
         (folder / "manifest.json").unlink(missing_ok=True)
         return layout.write(recipe, tar, folder, labels)

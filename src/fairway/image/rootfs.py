@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import compileall
 import fnmatch
 import io
 import os
+import py_compile
 import re
 import shlex
 import shutil
@@ -20,6 +22,7 @@ from fairway.image.recipes import EVERYWHERE, SUITE, Recipe
 from fairway.model.errors import InvalidInput, Unavailable
 
 CA_PATH: Final = "etc/ssl/certs/ca-certificates.crt"
+_PYTHON: Final = (3, 11)  # of Debian 12
 _WHEELS: Final = "usr/local/lib/python3.11/dist-packages"
 _SOURCES: Final = ("sources.list", "sources.list.d/*.list", "sources.list.d/*.sources")
 _TIMEOUT_S: Final = 1200
@@ -53,8 +56,12 @@ def debian_sources(apt: Path = Path("/etc/apt")) -> list[str]:
     return found
 
 
-def make_tar(recipe: Recipe, ca_bundle: Path | None, target: Path) -> None:
+def make_tar(
+    recipe: Recipe, target: Path, *, ca_bundle: Path | None = None, lock: Path | None = None
+) -> None:
     """Write the image's files as a tar. Blocks for seconds; needs the package mirror.
+
+    `lock` names the recipe's Python packages with versions and hashes, instead of its own pins.
 
     Raises `InvalidInput` (`base-image-tools`), `Unavailable` (`base-image-packages`).
     """
@@ -69,7 +76,7 @@ def make_tar(recipe: Recipe, ca_bundle: Path | None, target: Path) -> None:
         _run([*words, *debian_sources()], recipe)
         wheels = Path(folder) / "wheels"
         if recipe.wheels:
-            _install_wheels(recipe, unpacked, Path(folder), wheels)
+            _install_wheels(recipe, unpacked, wheels, lock=lock)
         with tarfile.open(target, "w", format=tarfile.GNU_FORMAT) as out:
             _write(recipe, unpacked, out, ca_bundle=ca_bundle)
             if recipe.wheels:
@@ -94,9 +101,9 @@ def _run(words: list[str], recipe: Recipe) -> None:
         )
 
 
-def _install_wheels(recipe: Recipe, unpacked: Path, folder: Path, target: Path) -> None:
+def _install_wheels(recipe: Recipe, unpacked: Path, target: Path, *, lock: Path | None) -> None:
     """Python packages for the image's own Python, by the pip that is in its packages."""
-    pip = folder / "pip"
+    pip = target.parent / "pip"
     with tarfile.open(unpacked) as tar:
         for entry in tar:
             if entry.name.startswith("./usr/lib/python3/dist-packages/pip/"):
@@ -107,7 +114,11 @@ def _install_wheels(recipe: Recipe, unpacked: Path, folder: Path, target: Path) 
     words += ["--python-version=3.11", "--implementation=cp", "--disable-pip-version-check"]
     for platform in ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"):
         words += ["--platform", platform]
-    _run([*words, *recipe.wheels], recipe)
+    wanted = ["--require-hashes", "--no-deps", "-r", str(lock)] if lock else [*recipe.wheels]
+    _run([*words, *wanted], recipe)
+    if sys.version_info[:2] == _PYTHON:  # what another version compiles the image cannot use
+        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        compileall.compile_dir(target, quiet=2, stripdir=target, invalidation_mode=mode)
 
 
 _INSIDE: Final = (
@@ -247,5 +258,5 @@ def _write_folder(out: tarfile.TarFile, folder: Path, place: str) -> None:
 
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
-        if relative.parts[0] != "bin" and "__pycache__" not in relative.parts:
+        if relative.parts[0] != "bin":
             out.add(path, f"{place}/{relative}", recursive=False, filter=plain)

@@ -61,6 +61,12 @@ _PYTHON: Final = (
     "python3-pytest-cov",
     "python3-psycopg2",
 )
+# Debian's packages compile their modules when they are configured; a program that imports many
+# would take seconds to start without
+_PYTHON_COMPILED: Final = (
+    "/usr/bin/python3.11 -m compileall -q --invalidation-mode unchecked-hash"
+    " /usr/lib/python3.11 /usr/lib/python3/dist-packages || test $? = 1",
+)
 _PYTHON_LINKS: Final = {
     "usr/bin/python": "python3",
     "usr/bin/pytest": "pytest-3",
@@ -99,6 +105,7 @@ RECIPES: Final[dict[str, Recipe]] = {
             tags=("3.11", "3", "latest", "3.11-slim", "3-slim", "slim"),
             about="Python 3.11 with pip, venv, pytest, coverage and psycopg2, and busybox",
             packages=_PYTHON,
+            inside=_PYTHON_COMPILED,
             links=_PYTHON_LINKS,
             environment=_PYTHON_ENV,
             command=("python3",),
@@ -185,8 +192,9 @@ RECIPES: Final[dict[str, Recipe]] = {
             name="locust",
             tags=("2.47", "2", "latest"),
             about="the python image with Locust for load tests",
-            packages=_PYTHON,
-            wheels=("locust",),
+            packages=(*_PYTHON, "libstdc++6"),
+            inside=_PYTHON_COMPILED,
+            wheels=("locust==2.47.0",),
             files={
                 "usr/local/bin/locust": File(
                     "#!/usr/bin/python3\nfrom locust.main import main\n\nmain()\n", 0o755
