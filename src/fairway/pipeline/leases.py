@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from msgspec.structs import replace
@@ -144,7 +144,29 @@ def _runs(graph: StageGraph, steps: list[Step]) -> tuple[StageGraph, StageGraph 
 
 
 def _cut(graph: StageGraph, names: Collection[str]) -> StageGraph:
-    return replace(graph, steps=tuple(step for step in graph.steps if step.name in names))
+    """Only these steps. What a step waited for through others it waits for itself: a service that
+    begins again must be ready for it, though the step between them is carried.
+    """
+    edges = {step.name: step.depends_on for step in graph.steps}
+    steps = [
+        replace(step, depends_on=tuple(_nearest(step.depends_on, edges, names)))
+        for step in graph.steps
+        if step.name in names
+    ]
+    return replace(graph, steps=tuple(steps))
+
+
+def _nearest(
+    wanted: Collection[str], edges: Mapping[str, Collection[str]], names: Collection[str]
+) -> dict[str, None]:
+    """Those of `names` that are met first on the way back from `wanted`, in order."""
+    found: dict[str, None] = {}
+    for name in wanted:
+        if name in names:
+            found[name] = None
+        else:
+            found.update(_nearest(edges.get(name, ()), edges, names))
+    return found
 
 
 def _with_ancestors(names: Collection[str], graph: StageGraph) -> set[str]:
