@@ -86,9 +86,12 @@ def _docker_config(name: str, text: str) -> dict[str, Secret]:
 def _entry(host: str, entry: dict[str, Any]) -> Secret:
     if entry.get("auth"):
         try:
-            user, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
+            pair = base64.b64decode(entry["auth"], validate=True).decode()
         except binascii.Error as error:
             raise ValueError("auth is not base64") from error
+        user, colon, password = pair.partition(":")
+        if not colon:
+            raise ValueError("auth is not user:password")
         return _auth(user, password, host)
     if "identitytoken" in entry:
         return Secret(json.dumps({"identitytoken": entry["identitytoken"], "serveraddress": host}))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Final
 
 from fairway.kit import clock
 from fairway.kit.aio import background, together
@@ -23,11 +22,10 @@ from fairway.pipeline.graph import StepGraph
 from fairway.pipeline.progress import Halt, Seen
 from fairway.pipeline.runner import environment, images
 from fairway.pipeline.runner.attempt import Result
-from fairway.pipeline.runner.link import Link
+from fairway.pipeline.runner.link import Link, backoff
 from fairway.pipeline.runner.step import StepRun
 from fairway.pipeline.runner.tools import Tools
 
-_SETUP_TRIES: Final = 5
 _log = logging.getLogger(__name__)
 
 
@@ -119,14 +117,18 @@ class StageRun:
         )
 
     async def _setup(self, place: Place) -> None:
-        for tries in range(_SETUP_TRIES):
+        """A silent engine is asked again, for as long as the settings' patience goes."""
+        loop, tools = asyncio.get_running_loop(), self.tools
+        until, tries = loop.time() + tools.settings.patience_s, 0
+        while True:
             try:
                 await self.engine.setup(place)
             except FairwayError as error:
-                if not error.retriable or tries == _SETUP_TRIES - 1:
+                if not error.retriable or loop.time() > until:
                     raise
-                _log.warning("setup of stage %s: %s", place.key, error)
-                await asyncio.sleep(2.0**tries / 2)
+                _log.warning("setup of stage %s, try %d: %s", place.key, tries + 1, error)
+                await asyncio.sleep(backoff(tries, tools.spread))
+                tries += 1
             else:
                 return
 
