@@ -116,7 +116,7 @@ def restore_from(settings: Settings, path: Path, say: Say) -> None:
 
 
 async def _serve(settings: Settings, holder: str) -> None:
-    from fairway.boot.running import run  # noqa: PLC0415 Litestar, granian: not for `up` and `down`
+    from fairway.boot import remote, running  # noqa: PLC0415 Litestar, granian: not for `up`, `down`
 
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -126,7 +126,10 @@ async def _serve(settings: Settings, holder: str) -> None:
     _log.info("fairway %s starts", __version__, extra={"roles": ",".join(settings.roles)})
     try:
         with contextlib.suppress(asyncio.CancelledError):
-            await run(settings, holder)
+            if settings.runner.server:
+                await remote.run(settings)
+            else:
+                await running.run(settings, holder)
     except BaseExceptionGroup as group:
         known = _first_known(group)
         if known is None:
