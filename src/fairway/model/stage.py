@@ -35,6 +35,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     workspace: str = ""
     holder: str = ""
     token: str = ""
+    credential: bytes | None = None
     until: int | None = None
     attempt: int = 0
     stop: bool = False

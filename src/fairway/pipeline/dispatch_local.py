@@ -71,7 +71,11 @@ class LocalDispatch:
         while await self._database.read(leasing.wanted, runner, lost_before=self._lost()):
             token = secrets.token_urlsafe(32)
             taken = await self._database.write(
-                leasing.take, runner, token, lost_before=self._lost()
+                leasing.take,
+                runner,
+                token,
+                lost_before=self._lost(),
+                sealer=self._leases.sealer,
             )
             if taken is None:
                 return None

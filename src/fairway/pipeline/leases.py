@@ -20,7 +20,7 @@ from fairway.pipeline.facts import Installation, clone_url, context_of
 from fairway.pipeline.graph import StageGraph
 from fairway.pipeline.leasing import Taken
 from fairway.pipeline.pinning import Images
-from fairway.pipeline.secrets import Secrets
+from fairway.pipeline.secrets import Sealer, Secrets
 
 CLONE_USER: Final = "fairway-build"
 
@@ -41,6 +41,11 @@ class Leases:
         self._secrets = secrets
         self._installation = installation
         self._registry = registry
+
+    @property
+    def sealer(self) -> Sealer:
+        """The keyring."""
+        return self._secrets.sealer
 
     async def compose(self, taken: Taken, token: str) -> Lease:
         """All that the runner needs.

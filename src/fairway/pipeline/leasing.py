@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from typing import Any
 
@@ -12,7 +13,7 @@ from fairway.access import tokens
 from fairway.access.tokens import BUILD_SCOPES
 from fairway.kit import clock
 from fairway.model.build import Build
-from fairway.model.errors import Conflict
+from fairway.model.errors import Conflict, FairwayError
 from fairway.model.repository import Repository
 from fairway.model.stage import Stage
 from fairway.model.status import Status
@@ -22,6 +23,7 @@ from fairway.pipeline import course, scheduler
 from fairway.pipeline.brakes import brakes_of
 from fairway.pipeline.dispatch import LEASE_SECONDS, Orders, Runner, StageReport, StepReport
 from fairway.pipeline.report import saved_report
+from fairway.pipeline.secrets import Sealer
 from fairway.store import builds, logs, outbox, reports, runners, stages, steps
 
 LEASE_MS = int(LEASE_SECONDS * 1000)
@@ -87,7 +89,9 @@ def wanted(db: Connection, runner: Runner, *, lost_before: int) -> list[Stage]:
     return mine + scheduler.choose(runner, queue, stages.active(db), brakes_of(db))
 
 
-def take(db: Connection, runner: Runner, token: str, *, lost_before: int) -> Taken | None:
+def take(
+    db: Connection, runner: Runner, token: str, *, lost_before: int, sealer: Sealer
+) -> Taken | None:
     """Lease the first stage that is to be had. None when there is none (any more)."""
     for stage in wanted(db, runner, lost_before=lost_before):
         claimed = stages.claim(
@@ -99,11 +103,11 @@ def take(db: Connection, runner: Runner, token: str, *, lost_before: int) -> Tak
             until=clock.now() + LEASE_MS,
         )
         if claimed:
-            return _taken(db, stage, runner=runner)
+            return _taken(db, stage, runner=runner, sealer=sealer)
     return None
 
 
-def _taken(db: Connection, before: Stage, *, runner: Runner) -> Taken:
+def _taken(db: Connection, before: Stage, *, runner: Runner, sealer: Sealer) -> Taken:
     if before.attempt and before.machine != runner.name:
         steps.restart(db, before.id)
     repository = builds.repository_of(db, before.repository)
@@ -123,7 +127,7 @@ def _taken(db: Connection, before: Stage, *, runner: Runner) -> Taken:
         steps=found,
         log_ends=_log_ends(db, found),
         images=_images(db, build),
-        credential=_credential(db, build),
+        credential=_credential(db, stage, build, sealer),
     )
 
 
@@ -149,12 +153,22 @@ def _images(db: Connection, build: Build) -> list[dict[str, str]]:
     return [image for one in chain for step in steps.of_build(db, one.id) for image in step.images]
 
 
-def _credential(db: Connection, build: Build) -> str:
-    """This build's own credentials. What a fork sends may use images, but push none."""
+def _credential(db: Connection, stage: Stage, build: Build, sealer: Sealer) -> str:
+    """The stage's own credentials, the same in every lease.
+
+    Containers of a former lease go on with what they were given, and logs mask what the present
+    holder knows. What a fork sends may use images, but push none.
+    """
+    place = f"stage/{stage.id}/credential"
+    if stage.credential is not None:
+        with contextlib.suppress(FairwayError):  # its key was retired meanwhile: another one then
+            return sealer.open(stage.credential, place=place).reveal()
     origin = builds.ancestry(db, build)[-1]
     kept = [each for each in BUILD_SCOPES if not origin.fork or each != TokenScope.REGISTRY_PUSH]
     expires = (build.deadline or clock.now() + 24 * 3600_000) + 3600_000
-    return tokens.mint_for_build(db, build.id, scopes=kept, expires=expires).reveal()
+    minted = tokens.mint_for_build(db, build.id, scopes=kept, expires=expires)
+    stages.change(db, stage.id, credential=sealer.seal(minted, place=place))
+    return minted.reveal()
 
 
 def renew(db: Connection, stage_id: int, token: str) -> Orders:

@@ -50,7 +50,7 @@ class Secrets:
 
     def __init__(self, database: Database, sealer: Sealer) -> None:
         self._database = database
-        self._sealer = sealer
+        self.sealer = sealer
 
     async def put(
         self,
@@ -69,7 +69,7 @@ class Secrets:
                 f"the value of secret {plain!r} must have 1 to {_LARGEST} characters",
                 code="bad-secret",
             )
-        sealed = self._sealer.seal(value, place=place_of(organisation, repository_id, plain))
+        sealed = self.sealer.seal(value, place=place_of(organisation, repository_id, plain))
         bound = binding or Binding()
 
         def work(db: Connection) -> SecretFacts:
@@ -77,7 +77,7 @@ class Secrets:
                 db,
                 plain,
                 sealed,
-                self._sealer.current,
+                self.sealer.current,
                 organisation=organisation,
                 repository_id=repository_id,
                 binding=bound,
@@ -138,7 +138,7 @@ class Secrets:
     def _open(self, sealed: Sealed) -> str:
         facts = sealed.facts
         place = place_of(facts.organisation, facts.repository, facts.name)
-        return self._sealer.open(sealed.sealed, place=place).reveal()
+        return self.sealer.open(sealed.sealed, place=place).reveal()
 
     async def reseal(self) -> int:
         """Put every secret under the current key. Safe to repeat; returns how many changed."""
@@ -146,15 +146,15 @@ class Secrets:
         while found := await self._database.read(rows.page, after):
             for sealed in found:
                 after = sealed.facts.id
-                if sealed.facts.key_id != self._sealer.current:
+                if sealed.facts.key_id != self.sealer.current:
                     done += await self._reseal(sealed)
         return done
 
     async def _reseal(self, sealed: Sealed) -> int:
         facts = sealed.facts
         place = place_of(facts.organisation, facts.repository, facts.name)
-        again = self._sealer.seal(self._sealer.open(sealed.sealed, place=place), place=place)
-        changed = await self._database.write(rows.resealed, sealed, again, self._sealer.current)
+        again = self.sealer.seal(self.sealer.open(sealed.sealed, place=place), place=place)
+        changed = await self._database.write(rows.resealed, sealed, again, self.sealer.current)
         return int(changed)
 
 

@@ -269,6 +269,7 @@ stage = Table(
     _text("workspace"),  # the workspace's key
     _text("holder"),  # name of the runner that holds the lease
     _text("token"),  # the lease's token (digest)
+    Column("credential", LargeBinary),  # the steps' own token, sealed: the same in every lease
     _time("until"),  # the lease holds so long
     _int("attempt"),
     _flag("stop"),  # the holder shall stop
