@@ -250,6 +250,18 @@ def _sources(value: Node, *, name: str) -> list[Node]:
     return sources
 
 
+def at(node: Node, *keys: str) -> Node:
+    """The node to blame: the value at a chain of keys, as far as it goes."""
+    for key in keys:
+        if node.kind != "map":
+            break
+        found = [value for name, value in node.pairs if name.text == key]
+        if not found:
+            break
+        node = found[-1]
+    return node
+
+
 def plain_data(node: Node, *, name: str = "") -> object:
     """A node as Python data: None, bool, int, float, str, list, dict (keys are text)."""
     if node.kind == "list":

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from fairway.kit.yaml import Node
+from fairway.kit.yaml import Node, at
 from fairway.model.errors import BadFile
 from fairway.pipeline.compile import plugin_env
+from fairway.pipeline.compile.check_values import check_values
 from fairway.pipeline.compile.config import Pipeline, Step, VolumeConfig
 from fairway.pipeline.compile.context import RepoFacts
 from fairway.pipeline.compile.finding import Findings, Scope
@@ -18,18 +19,6 @@ _ARCH: Final = ("amd64", "arm64", "arm")
 CLONE: Final = "clone"
 
 
-def at(node: Node, *keys: str) -> Node:
-    """The node to blame: the value at a chain of keys, as far as it goes."""
-    for key in keys:
-        if node.kind != "map":
-            break
-        found = [value for name, value in node.pairs if name.text == key]
-        if not found:
-            break
-        node = found[-1]
-    return node
-
-
 def check_file(pipelines: Sequence[Pipeline], findings: Findings) -> None:
     """What Drone's server refuses: equal names, dependencies not named before, odd platforms."""
     seen: set[str] = set()
@@ -37,12 +26,12 @@ def check_file(pipelines: Sequence[Pipeline], findings: Findings) -> None:
         here = findings.within(Scope.FILE, pipeline.name)
         if pipeline.name in seen:
             message = f"there are two pipelines named '{pipeline.name}'"
-            here.error("duplicate-pipeline", message, at(pipeline.node, "name"), path="name")
+            here.error(message, at(pipeline.node, "name"), code="duplicate-pipeline", path="name")
         for name in pipeline.depends_on:
             if name not in seen or name == pipeline.name:
                 message = f"depends on '{name}', but no pipeline before it has that name"
                 node = at(pipeline.node, "depends_on")
-                here.error("unknown-dependency", message, node, path="depends_on")
+                here.error(message, node, code="unknown-dependency", path="depends_on")
         seen.add(pipeline.name)
         _check_platform(pipeline, here)
 
@@ -57,7 +46,7 @@ def _check_platform(pipeline: Pipeline, here: Findings) -> None:
         if word not in known:
             message = f"'{word}' is not one of {', '.join(known)}"
             node = at(pipeline.node, "platform", key)
-            here.error("unsupported-platform", message, node, path=f"platform.{key}")
+            here.error(message, node, code="unsupported-platform", path=f"platform.{key}")
 
 
 def check_steps(pipeline: Pipeline, findings: Findings) -> None:
@@ -66,12 +55,12 @@ def check_steps(pipeline: Pipeline, findings: Findings) -> None:
     seen: set[str] = set() if pipeline.clone.disable else {CLONE}
     for step in (*pipeline.services, *pipeline.steps):
         if not step.name:
-            here.error("nameless-step", "a step needs a name", step.node, path=step.path)
+            here.error("a step needs a name", step.node, code="nameless-step", path=step.path)
         elif step.name in seen:
             said = "the name of the built-in clone step" if step.name == CLONE else "used twice"
             message = f"the step name '{step.name}' is {said}"
             node = at(step.node, "name")
-            here.error("duplicate-step", message, node, path=f"{step.path}.name")
+            here.error(message, node, code="duplicate-step", path=f"{step.path}.name")
         seen.add(step.name)
 
 
@@ -84,11 +73,12 @@ def check_stage(pipeline: Pipeline, repo: RepoFacts, findings: Findings) -> None
             if name not in seen:
                 message = f"depends on '{name}', but no step before it has that name"
                 node = at(step.node, "depends_on")
-                here.error("unknown-dependency", message, node, path=f"{step.path}.depends_on")
+                here.error(message, node, code="unknown-dependency", path=f"{step.path}.depends_on")
         seen.add(step.name)
         if pipeline.type == "docker":
             _check_image(step, here)
             _check_settings(step, here)
+        check_values(pipeline, step, here)
     if pipeline.type == "docker" and not repo.trusted:
         _check_trust(pipeline, here)
 
@@ -96,7 +86,7 @@ def check_stage(pipeline: Pipeline, repo: RepoFacts, findings: Findings) -> None
 def _check_image(step: Step, here: Findings) -> None:
     path = f"{step.path}.image"
     if not step.image:
-        here.error("missing-image", "a step needs an image", step.node, path=path)
+        here.error("a step needs an image", step.node, code="missing-image", path=path)
         return
     own = own_plugin(step.image)
     if own is None:
@@ -105,10 +95,10 @@ def _check_image(step: Step, here: Findings) -> None:
     if own not in OWN_PLUGINS:
         message = f"Fairway has no plugin '{own}'"
         known = ", ".join(f"fairway/{name}" for name in OWN_PLUGINS)
-        here.error("unknown-plugin", message, node, path=path, remedy=f"There are {known}.")
+        here.error(message, node, code="unknown-plugin", path=path, remedy=f"There are {known}.")
     elif is_plain_container(step) or step.service or step.detach:
         message = "a fairway/ plugin takes settings only: no commands, entrypoint or detach"
-        here.error("plugin-as-container", message, node, path=path)
+        here.error(message, node, code="plugin-as-container", path=path)
 
 
 def _check_settings(step: Step, here: Findings) -> None:
@@ -142,9 +132,9 @@ def _trusted_keys(step: Step) -> Iterable[str]:
 
 def _untrusted(here: Findings, node: Node, path: str, what: str) -> None:
     here.error(
-        "untrusted",
         f"{what} is for trusted repositories only",
         node,
+        code="untrusted",
         path=path,
         remedy="Ask an administrator to mark the repository as trusted, or leave the setting out.",
     )

@@ -42,7 +42,7 @@ def read_conditions(parent: Fields, key: str) -> Conditions:
 
 
 def _warn(fields: Fields, key: str, message: str) -> None:
-    fields.findings.warn("condition", message, fields.place(key), path=fields.sub(key))
+    fields.findings.warn(message, fields.place(key), code="condition", path=fields.sub(key))
 
 
 def _condition(fields: Fields, key: str) -> Condition:

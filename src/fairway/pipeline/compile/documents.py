@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from fairway.kit.yaml import Limits, Node, bad, compose, entries
 from fairway.model.errors import BadFile
@@ -61,7 +62,10 @@ def _holds_data(lines: list[str]) -> bool:
 
 
 def read(text: str, *, name: str, limits: Limits | None = None) -> list[Document]:
-    """All documents of a file. Raises `BadFile` for what is not YAML, and for a missing kind."""
+    """All documents of a file. Raises `BadFile` for what is not YAML, and for a missing kind.
+
+    The documents share the limit of nodes.
+    """
     limits = limits or Limits()
     if len(text) > limits.size_bytes:
         message = f"the file is larger than {limits.size_bytes} bytes"
@@ -72,7 +76,12 @@ def read(text: str, *, name: str, limits: Limits | None = None) -> list[Document
         raise BadFile(message, where=name, code="yaml-too-large")
     if not parts:
         raise _kindless(name, 1)
-    return [read_part(part, name=name, limits=limits) for part in parts]
+    found: list[Document] = []
+    for part in parts:
+        document = read_part(part, name=name, limits=limits)
+        limits = replace(limits, nodes=max(1, limits.nodes - document.node.weight))
+        found.append(document)
+    return found
 
 
 def read_part(part: Part, *, name: str, limits: Limits | None = None) -> Document:

@@ -68,7 +68,7 @@ def refuse_misplaced(document: Node, findings: Findings) -> None:
             here = f"{path}.{key.text}"
             if key.kind == "scalar" and key.text.startswith("x-fairway"):
                 message = f"'{key.text}' belongs to a pipeline, step or service, not here"
-                findings.error("unknown-field", message, key, path=here)
+                findings.error(message, key, code="unknown-field", path=here)
             else:
                 todo.append((value, here))
 
@@ -82,7 +82,7 @@ def refuse_elsewhere(parent: Fields, known: tuple[str, ...]) -> None:
     for key, (node, _value) in parent.found.items():
         if key.startswith("x-fairway") and key not in known:
             parent.findings.error(
-                "unknown-field", f"unknown key '{key}'", node, path=parent.sub(key)
+                f"unknown key '{key}'", node, code="unknown-field", path=parent.sub(key)
             )
 
 
@@ -90,9 +90,9 @@ def _only(fields: Fields, known: tuple[str, ...]) -> None:
     for key, (node, _value) in fields.found.items():
         if key not in known:
             fields.findings.error(
-                "unknown-field",
                 f"unknown key '{key}'",
                 node,
+                code="unknown-field",
                 path=fields.sub(key),
                 remedy=f"Known here: {', '.join(known)}.",
             )
@@ -100,7 +100,7 @@ def _only(fields: Fields, known: tuple[str, ...]) -> None:
 
 def _refuse(fields: Fields, key: str, why: str) -> None:
     node = fields.raw(key) or fields.place(key)
-    fields.findings.error("bad-value", why, node, path=fields.sub(key))
+    fields.findings.error(why, node, code="bad-value", path=fields.sub(key))
 
 
 def duration(fields: Fields, key: str) -> float | None:

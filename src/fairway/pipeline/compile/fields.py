@@ -36,7 +36,7 @@ class Fields:
 
     def refuse(self, node: Node, why: str, *, key: str = "", code: str = "wrong-type") -> None:
         """Note that what stands at `key` cannot be read."""
-        self.findings.error(code, why, node, path=self.sub(key) if key else self.path)
+        self.findings.error(why, node, code=code, path=self.sub(key) if key else self.path)
 
     def raw(self, key: str) -> Node | None:
         """The node of a key; None when it is absent or null."""
@@ -60,12 +60,12 @@ class Fields:
 
     def _scalar(self, node: Node, path: str, why: str) -> str:
         if node.kind != "scalar":
-            self.findings.error("wrong-type", why, node, path=path)
+            self.findings.error(why, node, code="wrong-type", path=path)
             return ""
         try:
             value = node.value()
         except ValueError as error:
-            self.findings.error("wrong-type", str(error), node, path=path)
+            self.findings.error(str(error), node, code="wrong-type", path=path)
             return ""
         if value is None:
             return ""

@@ -64,19 +64,19 @@ class Findings:
         return view
 
     def error(
-        self, code: str, message: str, node: Node, *, path: str = "", remedy: str = ""
+        self, message: str, node: Node, *, code: str, path: str = "", remedy: str = ""
     ) -> None:
         """Note an error at a node."""
-        self._add("error", code, message, node=node, path=path, remedy=remedy)
+        self._add("error", message, node, code=code, path=path, remedy=remedy)
 
     def warn(
-        self, code: str, message: str, node: Node, *, path: str = "", remedy: str = ""
+        self, message: str, node: Node, *, code: str, path: str = "", remedy: str = ""
     ) -> None:
         """Note a likely mistake at a node."""
-        self._add("warning", code, message, node=node, path=path, remedy=remedy)
+        self._add("warning", message, node, code=code, path=path, remedy=remedy)
 
     def _add(
-        self, level: str, code: str, message: str, *, node: Node, path: str, remedy: str
+        self, level: str, message: str, node: Node, *, code: str, path: str, remedy: str
     ) -> None:
         self.all.append(
             Finding(

@@ -7,16 +7,17 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from fairway.kit.yaml import Node, entries
+from fairway.kit.yaml import Node, at, entries
 from fairway.model.errors import BadFile
 from fairway.pipeline.compile import images, legacy
-from fairway.pipeline.compile.check import at, volume_named
+from fairway.pipeline.compile.check import volume_named
 from fairway.pipeline.compile.config import Pipeline, Step
 from fairway.pipeline.compile.documents import KINDS, Document
 from fairway.pipeline.compile.finding import Findings
 from fairway.pipeline.compile.workspace import is_restricted
 from fairway.pipeline.graph import PullPolicy
 
+_NOT_LOOKED_AT: Final = ("cron", "registry")
 _TYPES: Final = ("docker", "exec")
 _PIPELINE_KEYS: Final = frozenset(
     {
@@ -80,10 +81,10 @@ _OLD_MARK: Final = re.compile(r"^pipeline:[ \t]*\r?$", re.MULTILINE)
 def about_text(text: str, findings: Findings) -> None:
     """What only the raw text shows."""
     if legacy.is_legacy(text):
-        findings.warn("old-format", "this file is of the old (0.8) format", _point(text, 0))
+        findings.warn("this file is of the old (0.8) format", _point(text, 0), code="old-format")
     elif found := _OLD_MARK.search(text):
         message = "Drone takes a file with such a line for one of the old format"
-        findings.warn("old-format-line", message, _point(text, found.start()))
+        findings.warn(message, _point(text, found.start()), code="old-format-line")
     for found in _AUTHORS.finditer(text):
         if text[found.start() - 1 : found.start()] == "$" and found.start():
             continue
@@ -91,7 +92,7 @@ def about_text(text: str, findings: Findings) -> None:
         message = f"{name} is written by the commit's author and becomes part of the file"
         remedy = f'In commands, write "${name}" (without braces) instead.'
         point = _point(text, found.start())
-        findings.warn("author-text", message, point, remedy=remedy)
+        findings.warn(message, point, code="author-text", remedy=remedy)
 
 
 def _point(text: str, offset: int) -> Node:
@@ -103,12 +104,15 @@ def about_document(document: Document, findings: Findings) -> None:
     """Kinds and keys that nobody looks at."""
     if document.kind not in KINDS:
         message = f"no runner takes kind '{document.kind}'"
-        findings.warn("unknown-kind", message, at(document.node, "kind"), path="kind")
+        findings.warn(message, at(document.node, "kind"), code="unknown-kind", path="kind")
+    if document.kind in _NOT_LOOKED_AT:
+        message = f"kind '{document.kind}' is not looked at: use Fairway's settings"
+        findings.warn(message, at(document.node, "kind"), code="ignored-kind", path="kind")
     if document.kind != "pipeline":
         return
     if document.type not in _TYPES:
         message = f"no runner of Fairway takes type '{document.type}'"
-        findings.warn("unknown-type", message, at(document.node, "type"), path="type")
+        findings.warn(message, at(document.node, "type"), code="unknown-type", path="type")
         return
     _unknown_keys(document.node, _PIPELINE_KEYS, "", findings)
     for key in ("services", "steps"):
@@ -125,12 +129,12 @@ def _unknown_keys(node: Node, known: frozenset[str], path: str, findings: Findin
     for key, (place, _value) in found.items():
         where = f"{path}.{key}" if path else key
         if key in _IGNORED:
-            findings.warn("ignored-key", f"'{key}' is not looked at", place, path=where)
+            findings.warn(f"'{key}' is not looked at", place, code="ignored-key", path=where)
         elif key not in known and not key.startswith("x-"):
             near = difflib.get_close_matches(key, list(known), 1)
             remedy = f"Did you mean '{near[0]}'?" if near else ""
             message = f"unknown key '{key}' is not looked at"
-            findings.warn("unknown-key", message, place, path=where, remedy=remedy)
+            findings.warn(message, place, code="unknown-key", path=where, remedy=remedy)
 
 
 def about_pipeline(pipeline: Pipeline, findings: Findings) -> None:
@@ -139,18 +143,18 @@ def about_pipeline(pipeline: Pipeline, findings: Findings) -> None:
     base = pipeline.workspace_base or pipeline.workspace_path
     if base.startswith("/") and is_restricted(base):
         message = f"'{base}' belongs to the system: the workspace will be /drone/src"
-        findings.warn("system-workspace", message, at(node, "workspace"), path="workspace")
+        findings.warn(message, at(node, "workspace"), code="system-workspace", path="workspace")
     instance = pipeline.trigger.instance
     if instance.include or instance.exclude:
         message = "a trigger's instance is not looked at (a step's is)"
         place = at(node, "trigger", "instance")
-        findings.warn("trigger-instance", message, place, path="trigger.instance")
+        findings.warn(message, place, code="trigger-instance", path="trigger.instance")
     for number, volume in enumerate(pipeline.volumes):
         if not volume.kind:
             message = f"the volume '{volume.name}' is neither temp nor host and is left out"
-            findings.warn("empty-volume", message, volume.node, path=f"volumes[{number}]")
+            findings.warn(message, volume.node, code="empty-volume", path=f"volumes[{number}]")
     if not pipeline.steps:
-        findings.warn("no-steps", "a pipeline without steps only clones", node)
+        findings.warn("a pipeline without steps only clones", node, code="no-steps")
     for step in (*pipeline.services, *pipeline.steps):
         _about_step(step, pipeline, findings)
 
@@ -162,7 +166,7 @@ def _about_step(step: Step, pipeline: Pipeline, findings: Findings) -> None:
     elif step.image:
         remarks.append(("image", "ignored-key", "an exec pipeline has no images"))
     for key, code, message in remarks:
-        findings.warn(code, message, at(step.node, key), path=f"{step.path}.{key}")
+        findings.warn(message, at(step.node, key), code=code, path=f"{step.path}.{key}")
 
 
 def _about_words(step: Step) -> Iterator[Remark]:

@@ -207,6 +207,6 @@ def load_one(raw: Loaded, pipeline: Pipeline, context: Context) -> Loaded:
     read = read_checked([document], context)
     if document.kind != "pipeline" or document.name != pipeline.name:
         message = f"with ${{...}} put in, this is no longer the pipeline '{pipeline.name}'"
-        findings.error("renamed-pipeline", message, document.node)
+        findings.error(message, document.node, code="renamed-pipeline")
     found = [*findings.all, *read.findings]
     return Loaded(text=text, documents=[document], pipelines=read.pipelines, findings=found)

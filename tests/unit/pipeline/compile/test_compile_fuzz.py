@@ -162,8 +162,9 @@ def _plain(value: object) -> object:
         "kind: pipeline\nname: a\nx: '" + "${A}" * 200_000 + "'\n",
         "kind: pipeline\nname: a\ntrigger: {branch: [" + "'{a,b}{c,d}'," * 30_000 + "]}\n",
         "kind: pipeline\nx: [" + "a," * 500_000 + "]\n",
+        "".join(f"---\nkind: pipeline\nname: p{n}\nx: [{'a,' * 2000}]\n" for n in range(60)),
     ],
-    ids=["deep", "large", "documents", "substitutions", "patterns", "values"],
+    ids=["deep", "large", "documents", "substitutions", "patterns", "values", "together"],
 )
 def test_a_file_past_a_limit_is_refused(text: str) -> None:
     planned = plan(text, CONTEXT)
