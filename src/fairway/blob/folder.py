@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 _PARTIAL: Final = ".partial"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_FLUSH_EVERY: Final = 16 << 20  # bytes after which write-back starts: the last fsync is short
+_FLUSH_EVERY: Final = 4 << 20  # bytes after which write-back starts: the last fsync is short
 _TRIES: Final = 8
 _OLD_MS: Final = 24 * 3600 * 1000
 _SYNC_FILE_RANGE_WRITE: Final = 2
