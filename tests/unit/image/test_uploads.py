@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -204,3 +205,29 @@ async def test_a_repository_belongs_to_the_source_of_its_name(client: Client) ->
         ("org/app/web/x", 1, "internal"),
         ("org/none", None, "private"),
     ]
+
+
+async def test_bytes_are_on_the_disk_before_the_client_hears_so(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    sync, write = os.fsync, database.write
+
+    def fsync(file: int) -> None:
+        path = Path(f"/proc/self/fd/{file}")
+        seen.append("folder" if path.is_dir() else f"file of {path.stat().st_size}")
+        sync(file)
+
+    async def recorded(work: Any, *args: Any, **more: Any) -> Any:
+        seen.append(work.__name__)
+        return await write(work, *args, **more)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(database, "write", recorded)
+    client = Client(Deps(database, Folder(tmp_path / "blobs"), Open(), bytes(32)))
+    answer = await client("POST", f"a/b/blobs/uploads/?digest={sha(DATA)}", content=DATA)
+    assert answer.status_code == 201
+    assert seen[0] == "ensure_repository"
+    assert seen[1] == f"file of {len(DATA)}"
+    assert set(seen[2:-1]) == {"folder"}
+    assert seen[-1] == "finish_upload"
