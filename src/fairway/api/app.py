@@ -12,6 +12,7 @@ from fairway.api import (
     builds,
     crons,
     events,
+    guard,
     health,
     images,
     logs,
@@ -45,7 +46,10 @@ def api_app(services: Services) -> Asgi:
     """The application: /api/v1/..., /healthz, /readyz, /metrics."""
     routes: list[Any] = [route for noun in _NOUNS for route in noun.ROUTES]
     app = Litestar(
-        [Router("/api/v1", route_handlers=routes), *health.ROUTES],
+        [
+            Router("/api/v1", route_handlers=routes, before_request=guard.known_query),
+            *health.ROUTES,
+        ],
         dependencies=dependencies(services),
         exception_handlers=problems.HANDLERS,
         openapi_config=_openapi(services),

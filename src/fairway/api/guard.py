@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
+from litestar import Request
+from litestar.params import QueryParameter
 from sqlalchemy import Connection
 
 from fairway.access.authorise import Action, require
 from fairway.access.identity import Identity
 from fairway.model.build import Build
-from fairway.model.errors import Forbidden, NotFound, Unauthenticated
+from fairway.model.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
 from fairway.model.repository import Repository
 from fairway.model.token import TokenScope
 from fairway.store import builds
+
+
+async def known_query(request: Request[Any, Any, Any]) -> None:
+    """Refuse a parameter that the path does not take: a filter is never silently ignored."""
+    if not request.query_params:
+        return
+    known = _names(request.route_handler)
+    for name in request.query_params:
+        if name not in known:
+            raise InvalidInput(
+                f"there is no parameter {name[:60]!r} here",
+                code="bad-request",
+                where=f"query.{name[:60]}",
+                remedy="it takes " + (", ".join(sorted(known)) or "none"),
+            )
+
+
+@functools.cache
+def _names(handler: Any) -> frozenset[str]:
+    fields = handler.parsed_fn_signature.parameters
+    return frozenset(
+        name for name, field in fields.items() if isinstance(field.kwarg_definition, QueryParameter)
+    )
 
 
 def signed_in(who: Identity) -> None:

@@ -100,6 +100,13 @@ def _of_defect(request: Request[Any, Any, Any], error: Exception) -> Response[by
     return answer(request, Internal(f"{type(error).__name__} while answering"))
 
 
+def _of_body(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """A body that is no text, or nested without end."""
+    what = "UTF-8 text" if isinstance(error, UnicodeDecodeError) else "of a sane depth"
+    told = InvalidInput(f"the body is not {what}", code="bad-request", where="body")
+    return answer(request, told, 400)
+
+
 HANDLERS: Final[dict[int | type[Exception], Any]] = {
     FairwayError: _of_ours,
     ValidationException: _of_input,
@@ -109,5 +116,7 @@ HANDLERS: Final[dict[int | type[Exception], Any]] = {
     msgspec.ValidationError: lambda request, error: answer(
         request, InvalidInput(str(error), code="bad-request")
     ),
+    UnicodeDecodeError: _of_body,
+    RecursionError: _of_body,
     Exception: _of_defect,
 }

@@ -20,6 +20,7 @@ from fairway.model.events import BuildFinished
 from fairway.model.stage import NewStage, NewStep
 from fairway.model.status import Status
 from fairway.model.token import TokenScope
+from fairway.monitor.requests import Requests
 from fairway.pipeline.builds import Builds
 from fairway.pipeline.dispatch_local import LocalDispatch
 from fairway.pipeline.facts import Installation
@@ -34,6 +35,25 @@ from fairway.testing.people import People
 from fairway.testing.pipeline import MemorySignatures, MemorySources, NoTemplates
 
 URL = "http://fairway.test"
+ADDRESSES = Addresses(external_url=URL, registry="127.0.0.1:8480", version="test")
+
+
+class Current:
+    """Stands for the services of the world that a test is in: one application serves them all."""
+
+    def __init__(self) -> None:
+        self.requests = Requests()
+        self.world: ApiWorld | None = None
+
+    @property
+    def addresses(self) -> Addresses:
+        """The same in every world."""
+        return ADDRESSES
+
+    def __getattr__(self, name: str) -> Any:
+        if self.world is None:
+            raise AttributeError(name)
+        return getattr(self.world.services, name)
 
 
 class ApiWorld:
@@ -59,7 +79,7 @@ class ApiWorld:
             database=database,
             tokens=self.people.tokens,
             access=Access(database),
-            addresses=Addresses(external_url=URL, registry="127.0.0.1:8480", version="test"),
+            addresses=ADDRESSES,
             builds=Builds(
                 database,
                 self.sources,

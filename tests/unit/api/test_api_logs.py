@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from fairway.api.app import api_app
 from fairway.client.http import Api
 from fairway.model.status import Status
 from fairway.testing.apiworld import URL, ApiWorld
@@ -60,8 +59,8 @@ def thread() -> Iterator[LoopThread]:
 
 
 @pytest.fixture
-def api(thread: LoopThread, api_world: ApiWorld) -> Iterator[Api]:
-    transport = AsgiTransport(api_app(api_world.services), thread)
+def api(thread: LoopThread, app: Any, api_world: ApiWorld) -> Iterator[Api]:
+    transport = AsgiTransport(app, thread)
     made = Api(URL, api_world.token("ada"), transport=transport, wait=lambda _: None)
     yield made
     made.close()

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from fairway.api.app import api_app
 from fairway.cli import session
 from fairway.client.context import Context
 from fairway.client.http import Api
@@ -27,13 +26,27 @@ def api_world(sqlite_template: Path, tmp_path: Path) -> Iterator[ApiWorld]:
     database.close()
 
 
+@pytest.fixture(scope="session")
+def shared() -> tuple[Current, Any]:
+    """One application for all tests: making it takes longer than most of them."""
+    current = Current()
+    return current, api_app(current)  # type: ignore[arg-type]  # it stands for Services
+
+
 @pytest.fixture
-def fairway(api_world: ApiWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
+def fairway(
+    shared: tuple[Current, Any],
+    api_world: ApiWorld,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Line]:
     monkeypatch.chdir(tmp_path)
     for name in ("FAIRWAY_CONTEXT", "FAIRWAY_URL", "FAIRWAY_TOKEN", "FAIRWAY_REPO", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     with LoopThread() as thread:
-        transport = AsgiTransport(api_app(api_world.services), thread)
+        current, app = shared
+        current.world = api_world
+        transport = AsgiTransport(app, thread)
         token = api_world.token("ada")
 
         class Here(session.Session):
