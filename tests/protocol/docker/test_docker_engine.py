@@ -115,7 +115,7 @@ async def test_a_step_that_uses_too_much_memory_is_told_apart(
     hungry = step("exec tail /dev/zero", mem_limit_bytes=8 << 20, memswap_limit_bytes=8 << 20)
     what = structs.replace(hungry, script="", entrypoint=("tail",), command=("/dev/zero",))
     _log, ended = await run(engine, here, what)
-    assert (ended.exit_code, ended.oomkilled) == (137, True)
+    assert (ended.exit_code, ended.oom_killed) == (137, True)
 
 
 async def test_a_container_keeps_its_entrypoint_user_and_folder(

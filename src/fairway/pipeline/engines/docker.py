@@ -18,7 +18,7 @@ from fairway.docker.client import Docker, EngineRefused, Exit, Json, read_pipe
 from fairway.docker.http import Connection, unavailable
 from fairway.kit.aio import blocking, shielded, together
 from fairway.kit.secret import Secret
-from fairway.model.errors import InvalidInput
+from fairway.model.errors import Busy, InvalidInput
 from fairway.pipeline.engine import Ended, Place, Sink
 from fairway.pipeline.engines import spec
 from fairway.pipeline.engines.images import Images
@@ -26,6 +26,7 @@ from fairway.pipeline.graph import Ready, StepGraph
 
 _REMOVE_S: Final = 120.0
 _KILLED: Final = 137
+_FULL: Final = "non-overlapping IPv4 address pool"  # 31 networks are all that Docker has
 
 
 class DockerEngine:
@@ -53,6 +54,21 @@ class DockerEngine:
         """Make the workspace folder, the stage's network and its temporary volumes."""
         await blocking(_make_workspace, place)
         labels = spec.labels(place)
+        try:
+            await self._make_shared(place, labels)
+        except EngineRefused as error:
+            if _FULL in error.message:
+                raise Busy(
+                    f"the engine has no addresses left for a network: {error.message}",
+                    code="engine-full",
+                    remedy="Lower the runner's capacity, or give the engine more address pools.",
+                ) from error
+            raise InvalidInput(
+                f"the engine refused what the stage's steps share: {error.message}",
+                code="container-refused",
+            ) from error
+
+    async def _make_shared(self, place: Place, labels: Mapping[str, str]) -> None:
         async with together() as group:
             group.create_task(self._docker.create_network(spec.network_name(place.key), labels))
             for volume in place.graph.volumes:
@@ -188,7 +204,7 @@ class DockerEngine:
         """Remove the stage's containers, network and volumes, by label: nothing else."""
         for name in [name for name in self._pipes if name.startswith(spec.stem(place.key) + "-")]:
             self._drop_pipe(name)
-        await self._remove_all(f"{spec.LABEL_STAGE}={place.key}", {place.key})
+        await self._remove_all(place.key, owner=place.owner)
 
     async def sweep(self, keep: Sequence[str]) -> list[str]:
         """Remove what this owner has here of stages that are not in `keep`."""
@@ -200,28 +216,31 @@ class DockerEngine:
         keys = {str((thing.get("Labels") or {}).get(spec.LABEL_STAGE, "")) for thing in things}
         gone = sorted(keys - set(keep) - {""})
         for key in gone:
-            await self._remove_all(f"{spec.LABEL_STAGE}={key}", {key})
+            await self._remove_all(key, owner=self._owner)
         return gone
 
-    async def _remove_all(self, label: str, keys: set[str]) -> None:
-        labels = [label, f"{spec.LABEL_OWNER}={self._owner}"]
-        async with asyncio.timeout(_REMOVE_S):
-            await self._remove_listed(labels, keys)
+    async def _remove_all(self, key: str, *, owner: str) -> None:
+        labels = [f"{spec.LABEL_STAGE}={key}", f"{spec.LABEL_OWNER}={owner}"]
+        try:
+            async with asyncio.timeout(_REMOVE_S):
+                await self._remove_listed(labels, key)
+        except TimeoutError as error:
+            raise unavailable(self._docker.address, f"stage {key} is not removed yet") from error
 
-    async def _remove_listed(self, labels: list[str], keys: set[str]) -> None:
-        for container in _ours(await self._docker.containers(labels), keys):
+    async def _remove_listed(self, labels: list[str], key: str) -> None:
+        for container in _ours(await self._docker.containers(labels), key):
             await self._docker.remove(str(container["Id"]))
-        for network in _ours(await self._docker.networks(labels), keys):
+        for network in _ours(await self._docker.networks(labels), key):
             with contextlib.suppress(EngineRefused):  # foreign endpoints: the next sweep tries
                 await self._docker.remove_network(str(network["Id"]))
-        for volume in _ours(await self._docker.volumes(labels), keys):
+        for volume in _ours(await self._docker.volumes(labels), key):
             with contextlib.suppress(EngineRefused):
                 await self._docker.remove_volume(str(volume["Name"]))
 
 
-def _ours(things: list[Json], keys: set[str]) -> list[Json]:
+def _ours(things: list[Json], key: str) -> list[Json]:
     """A second look at the labels: an engine that ignored the filter must not cost foreign data."""
-    return [t for t in things if (t.get("Labels") or {}).get(spec.LABEL_STAGE) in keys]
+    return [t for t in things if (t.get("Labels") or {}).get(spec.LABEL_STAGE) == key]
 
 
 def _make_workspace(place: Place) -> None:

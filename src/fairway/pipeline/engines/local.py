@@ -37,6 +37,7 @@ _KILLED: Final = 137
 _PIECE: Final = 256 * 1024
 _POLL_S: Final = (0.005, 0.1)  # how often a log that grows is looked at: soon, then less often
 _PASSED_ON: Final = ("PATH", "LANG", "TZ")
+_PLACES: Final = ("DRONE_WORKSPACE", "DRONE_WORKSPACE_BASE", "CI_WORKSPACE")
 _SUPERVISOR: Final = r"""
 # A supervisor: $1 the step's folder, $2 its working directory.
 code=127
@@ -105,7 +106,8 @@ class LocalEngine:
             for name, value in environment.items()
             if name != SCRIPT
         }
-        return {**self._base, "HOME": home, "USERPROFILE": home, **values}
+        places = {name: str(host_path(place, values[name])) for name in _PLACES if name in values}
+        return {**self._base, "HOME": home, "USERPROFILE": home, **values, **places}
 
     async def _launch(self, folder: Path, directory: Path, environment: dict[str, str]) -> None:
         try:

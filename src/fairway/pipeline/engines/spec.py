@@ -23,6 +23,7 @@ LABEL_STAGE: Final = "fairway.stage"
 LABEL_STEP: Final = "fairway.step"
 SCRIPT: Final = "DRONE_SCRIPT"
 _PIECE: Final = 96 * 1024  # the kernel takes 128 KiB in one variable
+_LOG_MOST: Final = "512m"  # the engine's own copy of a log: a flood must not fill its disk
 _SAFE: Final = re.compile(r"[^a-zA-Z0-9_.-]+")
 Json = dict[str, Any]
 
@@ -120,7 +121,7 @@ def host_config(place: Place, step: StepGraph) -> Json:
         "NetworkMode": step.network_mode or network_name(place.key),
         "Privileged": step.privileged,
         "ExtraHosts": [*place.hosts, *step.extra_hosts],
-        "LogConfig": {"Type": "json-file", "Config": {}},
+        "LogConfig": {"Type": "json-file", "Config": {"max-size": _LOG_MOST, "max-file": "1"}},
         "Binds": [],
         "Tmpfs": {},
         "Devices": [],

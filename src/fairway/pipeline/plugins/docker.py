@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from fairway.kit import clock
 from fairway.kit.aio import blocking
@@ -21,6 +21,8 @@ from fairway.kit.secret import Secret
 from fairway.model.errors import InvalidInput
 from fairway.model.image import HUB, BuildRequest, Facts, ImageBuilder, Rewrite, Target, parse_name
 from fairway.pipeline.plugin import Job, PluginEnd
+from fairway.pipeline.plugins import ecr
+from fairway.pipeline.plugins.http import HttpSender, Sender
 from fairway.pipeline.plugins.settings import Settings
 from fairway.pipeline.plugins.tags import automatic_tags
 
@@ -56,13 +58,22 @@ class BuilderSettings(Struct, frozen=True, kw_only=True):
 class DockerPlugin:
     """Builds and pushes images through an `ImageBuilder`."""
 
-    def __init__(self, builder: ImageBuilder, settings: BuilderSettings | None = None) -> None:
+    def __init__(
+        self,
+        builder: ImageBuilder,
+        settings: BuilderSettings | None = None,
+        *,
+        sender: Sender | None = None,
+    ) -> None:
         self._builder = builder
         self._settings = settings or BuilderSettings()
+        self._sender = sender or HttpSender()
 
     async def run(self, job: Job) -> PluginEnd:
         """Build, tag and push by the step's settings."""
         settings = Settings(job.environment)
+        job = await self._logged_in(job, settings)
+        settings = Settings(job.environment, asked=settings.asked)
         request = await blocking(request_for, job, settings, self._settings)
         if request is None:
             ref = settings.text("DRONE_COMMIT_REF")
@@ -74,6 +85,22 @@ class DockerPlugin:
         for image in images:
             await job.log(f"{image.name} is {image.digest}\n".encode())
         return PluginEnd(images=tuple(images))
+
+    async def _logged_in(self, job: Job, settings: Settings) -> Job:
+        """For plugins/ecr: the job with the address and a password of Amazon's registry."""
+        identity = ecr.keys(settings) if _kind(job) == "ecr" else None
+        if identity is None:
+            return job
+        found = await ecr.login(self._sender, identity)
+        repo = settings.text("repo").removeprefix(f"{found.registry}/")
+        if settings.flag("create_repository", "ECR_CREATE_REPOSITORY"):
+            await ecr.ensure_repository(self._sender, identity, repo)
+        own = {"PLUGIN_REPO": f"{found.registry}/{repo}"}
+        return structs.replace(
+            job,
+            environment={**job.environment, **own},
+            auths={**job.auths, found.registry: found.auth},
+        )
 
 
 def request_for(job: Job, settings: Settings, operator: BuilderSettings) -> BuildRequest | None:
@@ -153,7 +180,7 @@ def _place(job: Job, settings: Settings) -> _Place:
 
 def _sibling(job: Job, settings: Settings) -> tuple[str, str]:
     """(repo, registry's host) by the rules of the plugin that the file names."""
-    kind = parse_name(job.image).path.rpartition("/")[2]
+    kind = _kind(job)
     repo = settings.text("repo")
     host = registry_host(settings.text("registry", "DOCKER_REGISTRY"))
     if kind == "heroku":
@@ -165,6 +192,11 @@ def _sibling(job: Job, settings: Settings) -> tuple[str, str]:
         repo_host = parse_name(repo).host
         return (repo, repo_host or host)
     return repo, host
+
+
+def _kind(job: Job) -> str:
+    """The plugin's own name: docker, ecr, gcr, acr, heroku."""
+    return parse_name(job.image).path.rpartition("/")[2]
 
 
 def registry_host(address: str) -> str:

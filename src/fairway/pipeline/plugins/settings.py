@@ -15,15 +15,15 @@ _FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False", ""})
 class Settings:
     """Reads variables by name; knows which settings nobody asked for."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, asked: set[str] | None = None) -> None:
         self._all = environment
-        self._asked: set[str] = set()
+        self.asked = asked if asked is not None else set()
 
     def text(self, *names: str, default: str = "") -> str:
         """The first of these variables that is set; names without prefix are settings."""
         for name in names:
             variable = name if name.isupper() else f"PLUGIN_{name.upper()}"
-            self._asked.add(variable)
+            self.asked.add(variable)
         for name in names:
             value = self._all.get(name if name.isupper() else f"PLUGIN_{name.upper()}", "")
             if value:
@@ -32,7 +32,7 @@ class Settings:
 
     def variable(self, name: str) -> str:
         """A variable of the step's environment by its exact name."""
-        self._asked.add(name)
+        self.asked.add(name)
         return self._all.get(name, "")
 
     def flag(self, *names: str, default: bool = False) -> bool:
@@ -71,7 +71,7 @@ class Settings:
     def unknown(self) -> list[str]:
         """Settings that are given and that nothing read, by their names in the file."""
         given = {name for name in self._all if name.startswith("PLUGIN_")}
-        return sorted(name.removeprefix("PLUGIN_").lower() for name in given - self._asked)
+        return sorted(name.removeprefix("PLUGIN_").lower() for name in given - self.asked)
 
 
 def split_pairs(text: str) -> list[str]:

@@ -32,6 +32,7 @@ from fairway.pipeline.runner.tools import Tools
 
 T = TypeVar("T")
 _PROBE_LEAST_S: Final = 0.05
+_LAST_WORDS_S: Final = 5.0
 _ALIVE_S: Final = 10.0  # an engine that held a call so long was not silent before
 _log = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ class Attempt:
         except Killed:
             # The engine may have started it after all; destroying the stage ends it for good.
             await self._stop()
+            await self._last_words()
             return Result(status=Status.CANCELLED, exit_code=progress.KILLED, started=since)
         except FairwayError as error:
             return _errored(str(error), began)
@@ -104,6 +106,14 @@ class Attempt:
             except FairwayError as error:
                 return _errored(str(error), began)
         return self._judge(ended, began)
+
+    async def _last_words(self) -> None:
+        """What a container that an earlier holder started has said until it was killed."""
+        try:
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await self._follow()
+        except (FairwayError, TimeoutError) as error:
+            _log.info("step %s: the end of its log cannot be had: %s", self._step.name, error)
 
     async def _start(self, environment: Environment) -> None:
         await self._engine.start(self._place, self._step, environment, attempt=self._number)

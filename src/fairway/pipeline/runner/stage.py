@@ -22,7 +22,7 @@ from fairway.pipeline.graph import StepGraph
 from fairway.pipeline.progress import Halt, Seen
 from fairway.pipeline.runner import environment, images
 from fairway.pipeline.runner.attempt import Result
-from fairway.pipeline.runner.link import Link, backoff
+from fairway.pipeline.runner.link import LeaseLost, Link, backoff
 from fairway.pipeline.runner.step import StepRun
 from fairway.pipeline.runner.tools import Tools
 
@@ -70,15 +70,20 @@ class StageRun:
         async with background(self.link.keep(), self._obey(), self._watch_deadline()):
             try:
                 report = await self._carry_out()
+            except LeaseLost:
+                raise
             except FairwayError as error:
                 _log.warning("stage %s ended with an error: %s", self.lease.key, error)
-                report = StageReport(
-                    status=Status.ERRORED,
-                    error=str(error),
-                    started=self._began,
-                    stopped=clock.now(),
-                )
+                report = self._errored(str(error))
+            except Exception:  # a defect of ours costs this stage, not the runner
+                _log.exception("stage %s ended with a defect", self.lease.key)
+                report = self._errored("an internal error of the runner: see its log")
             await self.link.finish(report)
+
+    def _errored(self, error: str) -> StageReport:
+        return StageReport(
+            status=Status.ERRORED, error=error, started=self._began, stopped=clock.now()
+        )
 
     # ---- before ----------------------------------------------------------------------------------
 
@@ -117,20 +122,17 @@ class StageRun:
         )
 
     async def _setup(self, place: Place) -> None:
-        """A silent engine is asked again, for as long as the settings' patience goes."""
-        loop, tools = asyncio.get_running_loop(), self.tools
-        until, tries = loop.time() + tools.settings.patience_s, 0
+        loop, tries = asyncio.get_running_loop(), 0
+        until = loop.time() + self.tools.settings.patience_s
         while True:
             try:
-                await self.engine.setup(place)
+                return await self.engine.setup(place)
             except FairwayError as error:
-                if not error.retriable or loop.time() > until:
+                if not error.retriable or loop.time() > until or self._halt:
                     raise
-                _log.warning("setup of stage %s, try %d: %s", place.key, tries + 1, error)
-                await asyncio.sleep(backoff(tries, tools.spread))
-                tries += 1
-            else:
-                return
+                _log.warning("setup of stage %s: %s", place.key, error)
+            await asyncio.sleep(backoff(tries, self.tools.spread))
+            tries += 1
 
     async def _obey(self) -> None:
         while not self.link.orders.stop:
@@ -170,7 +172,9 @@ class StageRun:
     def _skip(self, group: asyncio.TaskGroup, numbers: tuple[int, ...]) -> None:
         for number in numbers:
             self._seen[number] = Seen(Status.SKIPPED)
-            report = StepReport(number=number, status=Status.SKIPPED)
+            state = self._states.get(number)
+            attempt = state.attempt if state is not None else 1
+            report = StepReport(number=number, status=Status.SKIPPED, attempt=attempt)
             group.create_task(self.link.step(report))
 
     def _begin(self, group: asyncio.TaskGroup, step: StepGraph) -> None:

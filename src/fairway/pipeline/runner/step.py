@@ -96,6 +96,9 @@ class StepRun:
             if not problem:
                 return
             await self._pause()
+            if self._killed.is_set():
+                await self._give_up(number, problem)
+                return
             self._state = None
             number += 1
 
@@ -105,6 +108,15 @@ class StepRun:
                 await self._killed.wait()
         except TimeoutError:
             pass
+
+    async def _give_up(self, number: int, problem: str) -> None:
+        """The stage ends while the step waits for another attempt: the last one was its end."""
+        stage = self._stage
+        status = Status.FAILED if stage.past_deadline() else Status.CANCELLED
+        error = f"{stage.halted()}; {problem}"
+        result = Result(status=status, exit_code=progress.KILLED, error=error, stopped=clock.now())
+        await stage.settle(self._step, result)
+        await stage.link.step(self._report(number, result, Findings()))
 
     async def _once(self, number: int, problem: str) -> str:
         """One attempt; returns why another one follows, or ""."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fairway.kit.secret import Secret
 from fairway.model.errors import InvalidInput
 from fairway.model.image import BuildRequest, BuiltImage, Log, Target
 from fairway.pipeline.plugin import Job
+from fairway.pipeline.plugins import ecr
 from fairway.pipeline.plugins.docker import BuilderSettings, DockerPlugin, request_for
+from fairway.pipeline.plugins.http import Answer
 from fairway.pipeline.plugins.settings import Settings
 from fairway.pipeline.plugins.tags import automatic_tags
 
@@ -251,3 +256,61 @@ async def test_auto_tag_builds_nothing_on_other_branches(job: Any, log: Any) -> 
     end = await DockerPlugin(builder).run(what)
     assert (end.exit_code, builder.requests) == (0, [])
     assert "skipping automated docker build for refs/heads/dev" in log.text
+
+
+class AmazonStub:
+    """Answers as ECR would."""
+
+    def __init__(self) -> None:
+        self.targets: list[str] = []
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        verify: bool = True,
+    ) -> Answer:
+        target = headers["x-amz-target"].rpartition(".")[2]
+        self.targets.append(target)
+        assert url == "https://api.ecr.eu-west-1.amazonaws.com/"
+        assert "Credential=AK/" in headers["authorization"]
+        if target == "CreateRepository":
+            return Answer(400, "Bad Request", '{"__type":"RepositoryAlreadyExistsException"}')
+        token = base64.b64encode(b"AWS:pw").decode()
+        endpoint = "https://1.dkr.ecr.eu-west-1.amazonaws.com"
+        data = {"authorizationToken": token, "proxyEndpoint": endpoint}
+        return Answer(200, "OK", json.dumps({"authorizationData": [data]}))
+
+
+async def test_ecr_asks_amazon_for_the_registry_and_a_password(job: Any) -> None:
+    builder, amazon = BuilderStub(), AmazonStub()
+    what = job(
+        "plugins/ecr",
+        PLUGIN_REPO="acme/web",
+        PLUGIN_REGION="eu-west-1",
+        PLUGIN_ACCESS_KEY="AK",
+        PLUGIN_SECRET_KEY="sk",
+        PLUGIN_CREATE_REPOSITORY="true",
+    )
+    await DockerPlugin(builder, sender=amazon).run(what)
+    host = "1.dkr.ecr.eu-west-1.amazonaws.com"
+    (request,) = builder.requests
+    assert request.targets[0].full == f"{host}/acme/web:latest"
+    assert json.loads(request.auths[host].reveal()) == {"username": "AWS", "password": "pw"}
+    assert amazon.targets == ["GetAuthorizationToken", "CreateRepository"]
+
+
+def test_signatures_are_amazons_own_example() -> None:
+    identity = ecr.Keys(
+        access="AKIDEXAMPLE",
+        secret=Secret("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+        region="us-east-1",
+    )
+    headers = {"host": "example.amazonaws.com", "x-amz-date": "20150830T123600Z"}
+    assert ecr.signature(identity, headers, b"", service="service").endswith(
+        "SignedHeaders=host;x-amz-date, "
+        "Signature=5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"
+    )

@@ -261,6 +261,45 @@ async def test_a_failed_step_is_tried_again_with_a_log_of_its_own() -> None:
     ]
 
 
+async def test_a_cancel_between_two_attempts_begins_none() -> None:
+    bench = Bench()
+    bench.dispatch.add(lease({"script": "exit 9", "retry": Retry(limit=4, delay_s=100)}))
+    async with bench.running():
+        await asyncio.sleep(50)
+        bench.dispatch.cancel(1, "enough")
+        await bench.dispatch.ended()
+        assert asyncio.get_running_loop().time() < 52
+    end = bench.dispatch.stages[1].steps[1]
+    assert (end.status, end.attempt) == (Status.CANCELLED, 1)
+    assert end.error == "enough; attempt 1 failed: exit code 9"
+    assert set(bench.engine.starts.values()) == {1}
+
+
+async def test_a_cancel_that_meets_a_restarted_runner_keeps_the_whole_log() -> None:
+    bench = Bench()
+    bench.dispatch.add(lease("echo a\nsleep 5\necho b\nsleep 1000"))
+    async with bench.running():
+        await asyncio.sleep(2)
+    await asyncio.sleep(10)
+    bench.dispatch.cancel(1, "enough")
+    bench.dispatch.release(1)
+    async with bench.running():
+        await bench.dispatch.ended()
+    assert bench.log(1) == b"a\nb\n"
+    assert ends(bench.dispatch.stages[1]) == {"s1": "cancelled"}
+
+
+async def test_a_defect_of_ours_costs_the_stage_and_not_the_runner() -> None:
+    class Broken:
+        async def read(self, folder: Path, wanted: Reports) -> Findings:
+            raise ZeroDivisionError
+
+    bench = Bench(reports=Broken())
+    kept = await bench.run(lease({"script": "echo x", "reports": Reports(junit=("a",))}))
+    assert word(kept).status is Status.ERRORED
+    assert "internal error" in word(kept).error
+
+
 async def test_a_step_past_its_time_limit_is_killed_and_failed() -> None:
     bench = Bench()
     kept = await bench.run(lease({"script": "echo begun\nsleep 1000", "timeout_s": 30.0}))
