@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
-from fairwaydev import apt, images, venv
+from fairwaydev import apt, images, tools, venv
 from fairwaydev.say import Failed, answer, detail, run, say
 
 
@@ -38,6 +38,9 @@ class Services:
         """Have one need of a suite. Returns the environment that tells the tests of it."""
         if need in apt.NEEDS:
             apt.provide(need)
+        if need == "tools":
+            for name in tools.TOOLS:  # before the tests: building takes longer than they may
+                tools.build(name)
         if need == "postgres" and "FAIRWAY_TEST_POSTGRES" not in self._env:
             self._env["FAIRWAY_TEST_POSTGRES"] = self._postgres()
         if need == "docker" and "DOCKER_HOST" not in self._env:

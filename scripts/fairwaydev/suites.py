@@ -60,7 +60,10 @@ SUITES: dict[str, Suite] = {
         also=("-n2", "-m", "postgres", "tests/unit"),
     ),
     "oci": Suite(
-        "the OCI distribution specification", ("tests/oci",), ("clients", "docker"), minutes=20
+        "the OCI distribution specification",
+        ("tests/oci",),
+        ("clients", "docker", "tools"),
+        minutes=20,
     ),
     "protocol": Suite(
         "real clients against our protocols",
