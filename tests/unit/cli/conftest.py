@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from fairway.api.app import api_app
 from fairway.cli import session
 from fairway.client.context import Context
 from fairway.client.http import Api
 from fairway.kit import clock
 from fairway.store.database import Database, sqlite_url
-from fairway.testing.apiworld import URL, ApiWorld
+from fairway.testing.apiworld import URL, ApiWorld, Current
 from fairway.testing.asgi import AsgiTransport, LoopThread
 from fairway.testing.commandline import Line
 
