@@ -10,7 +10,6 @@ from fairway.model.errors import BadFile
 from fairway.pipeline.compile import plugin_env
 from fairway.pipeline.compile.check_values import check_values
 from fairway.pipeline.compile.config import Pipeline, Step, VolumeConfig
-from fairway.pipeline.compile.context import RepoFacts
 from fairway.pipeline.compile.finding import Findings, Scope
 from fairway.pipeline.compile.privilege import OWN_PLUGINS, is_plain_container, own_plugin
 
@@ -64,7 +63,7 @@ def check_steps(pipeline: Pipeline, findings: Findings) -> None:
         seen.add(step.name)
 
 
-def check_stage(pipeline: Pipeline, repo: RepoFacts, findings: Findings) -> None:
+def check_stage(pipeline: Pipeline, findings: Findings, *, trusted: bool) -> None:
     """What makes a runner refuse this pipeline: missing images, order of steps, missing trust."""
     here = findings.within(Scope.STAGE, pipeline.name)
     seen: set[str] = set() if pipeline.clone.disable else {CLONE}
@@ -79,7 +78,7 @@ def check_stage(pipeline: Pipeline, repo: RepoFacts, findings: Findings) -> None
             _check_image(step, here)
             _check_settings(step, here)
         check_values(pipeline, step, here)
-    if pipeline.type == "docker" and not repo.trusted:
+    if pipeline.type == "docker" and not trusted:
         _check_trust(pipeline, here)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
 
 from msgspec import Struct
 
@@ -14,6 +16,8 @@ from fairway.pipeline.compile.context import Context
 from fairway.pipeline.compile.documents import Document
 from fairway.pipeline.compile.finding import Finding, Findings, Scope
 from fairway.pipeline.compile.reader import read_pipeline
+
+_LONGEST_KEPT: Final = 256 * 1024  # a larger file is read anew each time
 
 
 class Loaded(Struct, frozen=True, kw_only=True):
@@ -43,28 +47,49 @@ class Loaded(Struct, frozen=True, kw_only=True):
 
 
 def load(text: str, context: Context) -> Loaded:
-    """Read and check a file. Never raises for what stands in it: errors are findings."""
+    """Read and check a file. Never raises for what stands in it: errors are findings.
+
+    The answer may be shared: it is not to be changed.
+    """
     try:
         text = expand(text, context)
-        parts = documents.read(text, name=context.filename)
     except BadFile as error:
-        findings = Findings(context.filename)
-        findings.caught(error)
-        return Loaded(text=text, documents=[], pipelines=[], findings=findings.all)
-    read = read_checked(parts, context)
-    findings = Findings(context.filename)
+        return _unread(text, error, context.filename)
+    if len(text) > _LONGEST_KEPT:
+        return _load(text, context.filename, context.repo.trusted)
+    return _load_kept(text, context.filename, context.repo.trusted)
+
+
+@lru_cache(maxsize=16)
+def _load_kept(text: str, filename: str, trusted: bool) -> Loaded:  # noqa: FBT001 a key of the cache
+    return _load(text, filename, trusted)
+
+
+def _unread(text: str, error: BadFile, filename: str) -> Loaded:
+    findings = Findings(filename)
+    findings.caught(error)
+    return Loaded(text=text, documents=[], pipelines=[], findings=findings.all)
+
+
+def _load(text: str, filename: str, trusted: bool) -> Loaded:  # noqa: FBT001 as above
+    try:
+        parts = documents.read(text, name=filename)
+    except BadFile as error:
+        return _unread(text, error, filename)
+    read = read_checked(parts, filename, trusted=trusted)
+    findings = Findings(filename)
     check_file(read.pipelines, findings)
     found = sorted([*findings.all, *read.findings], key=lambda one: (one.line, one.column))
     return Loaded(text=text, documents=parts, pipelines=read.pipelines, findings=found)
 
 
-def read_checked(parts: Sequence[Document], context: Context) -> Loaded:
+def read_checked(parts: Sequence[Document], filename: str, *, trusted: bool) -> Loaded:
     """The pipelines among some documents, each checked by itself."""
-    findings = Findings(context.filename)
+    findings = Findings(filename)
     pipelines = [read_pipeline(part, findings) for part in parts if part.kind == "pipeline"]
     for pipeline in pipelines:
         check_steps(pipeline, findings)
-        check_stage(pipeline, context.repo, findings)
+        check_stage(pipeline, findings, trusted=trusted)
     found = sorted(findings.all, key=lambda one: (one.line, one.column))
     return Loaded(text="", documents=list(parts), pipelines=pipelines, findings=found)
 

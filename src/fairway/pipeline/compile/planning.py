@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from fairway.model.errors import BadFile, NotFound
 from fairway.pipeline.compile import substitute
-from fairway.pipeline.compile.conditions import judge, subject
+from fairway.pipeline.compile.conditions import Verdict, judge, subject
 from fairway.pipeline.compile.config import Pipeline
 from fairway.pipeline.compile.context import Context
 from fairway.pipeline.compile.documents import KINDS, Document, Part, read_part
@@ -75,13 +76,8 @@ def plan(text: str, context: Context) -> Plan:
 
 
 def _pipelines(loaded: Loaded, context: Context) -> tuple[PlannedPipeline, ...]:
-    about = subject(context)
-    verdicts = {
-        pipeline.name: judge(pipeline.trigger, about, instance=False)
-        for pipeline in loaded.pipelines
-    }
-    edges = {pipeline.name: pipeline.depends_on for pipeline in loaded.pipelines}
-    edges = bypass(edges, [name for name, verdict in verdicts.items() if not verdict.matched])
+    verdicts = _verdicts(loaded, context)
+    edges = _edges(loaded, verdicts)
     known = {pipeline.name: pipeline for pipeline in loaded.pipelines}
     shared = _shared_errors(loaded, context)
     planned: list[PlannedPipeline] = []
@@ -91,14 +87,29 @@ def _pipelines(loaded: Loaded, context: Context) -> tuple[PlannedPipeline, ...]:
             pipeline = known[document.name]
             verdict = verdicts[pipeline.name]
             number = next(numbers) if verdict.matched else 0
-            errors = _errors(loaded, pipeline, context, shared) if number else ()
             before = edges.get(pipeline.name, ())
+            pipeline = replace(pipeline, depends_on=before)
+            errors = _errors(loaded, pipeline, context, shared) if number else ()
             planned.append(
                 _planned(pipeline, number, why=verdict.why, depends_on=before, errors=errors)
             )
         elif document.kind not in KINDS:
             planned.append(_unknown(document, next(numbers)))
     return tuple(planned)
+
+
+def _verdicts(loaded: Loaded, context: Context) -> dict[str, Verdict]:
+    about = subject(context)
+    return {
+        pipeline.name: judge(pipeline.trigger, about, instance=False)
+        for pipeline in loaded.pipelines
+    }
+
+
+def _edges(loaded: Loaded, verdicts: dict[str, Verdict]) -> dict[str, tuple[str, ...]]:
+    """Who waits for whom once the pipelines that do not match are bypassed."""
+    edges = {pipeline.name: pipeline.depends_on for pipeline in loaded.pipelines}
+    return bypass(edges, [name for name, verdict in verdicts.items() if not verdict.matched])
 
 
 def _planned(
@@ -169,7 +180,7 @@ def _errors(
     everyone = [finding for finding in shared if loaded.stops(finding, pipeline)]
     if any(finding.scope == Scope.FILE for finding in everyone):
         return tuple(everyone)
-    own = load_one(loaded, pipeline, context).errors_of(pipeline)
+    own = _read_one(loaded, pipeline, context).errors_of(pipeline)
     found = dict.fromkeys([*everyone, *own])
     return tuple(sorted(found, key=lambda finding: (finding.line, finding.column)))
 
@@ -195,6 +206,14 @@ def compile_stage(text: str, pipeline_name: str, context: Context) -> StageGraph
 
 def load_one(raw: Loaded, pipeline: Pipeline, context: Context) -> Loaded:
     """One pipeline's document with `${...}` put in, read and checked alone. Errors are findings."""
+    if pipeline.depends_on:
+        edges = _edges(raw, _verdicts(raw, context))
+        pipeline = replace(pipeline, depends_on=edges.get(pipeline.name, ()))
+    return _read_one(raw, pipeline, context)
+
+
+def _read_one(raw: Loaded, pipeline: Pipeline, context: Context) -> Loaded:
+    """The same, where `depends_on` is already without those that do not match."""
     findings = Findings(context.filename, scope=Scope.STAGE, pipeline=pipeline.name)
     part = next(item.part for item in raw.documents if item.node is pipeline.node)
     name, variables = context.filename, substitution_variables(context, pipeline)
@@ -204,9 +223,10 @@ def load_one(raw: Loaded, pipeline: Pipeline, context: Context) -> Loaded:
     except BadFile as error:
         findings.caught(error)
         return Loaded(text=raw.text, documents=[], pipelines=[pipeline], findings=findings.all)
-    read = read_checked([document], context)
+    read = read_checked([document], name, trusted=context.repo.trusted)
     if document.kind != "pipeline" or document.name != pipeline.name:
         message = f"with ${{...}} put in, this is no longer the pipeline '{pipeline.name}'"
         findings.error(message, document.node, code="renamed-pipeline")
     found = [*findings.all, *read.findings]
-    return Loaded(text=text, documents=[document], pipelines=read.pipelines, findings=found)
+    own = [replace(item, depends_on=pipeline.depends_on) for item in read.pipelines]
+    return Loaded(text=text, documents=[document], pipelines=own, findings=found)
