@@ -10,7 +10,8 @@ it. A small supervisor program, one per step and in a session of its own, outliv
   having written it was killed from outside, and that is how the step is reported.
 
 A step is ended by killing its process group, found by pid and start time, so that a number that
-the system gave to another process is never hit.
+the system gave to another process is never hit; then whatever left the group, which is known by a
+variable that all of the step's processes inherit.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import platform
 import shutil
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -34,10 +36,12 @@ from fairway.pipeline.engines.spec import SCRIPT, stem
 from fairway.pipeline.graph import StepGraph
 
 _KILLED: Final = 137
+_ROUNDS: Final = 10  # a process may fork while the list is read
 _PIECE: Final = 256 * 1024
 _POLL_S: Final = (0.005, 0.1)  # how often a log that grows is looked at: soon, then less often
 _PASSED_ON: Final = ("PATH", "LANG", "TZ")
 _PLACES: Final = ("DRONE_WORKSPACE", "DRONE_WORKSPACE_BASE", "CI_WORKSPACE")
+_MARK: Final = "FAIRWAY_STEP_FOLDER"
 _SUPERVISOR: Final = r"""
 # A supervisor: $1 the step's folder, $2 its working directory.
 code=127
@@ -96,8 +100,9 @@ class LocalEngine:
             )
         folder = self._folder(place, step, attempt)
         directory = host_path(place, step.working_dir)
+        values = {**self._environment(place, environment), _MARK: str(folder)}
         if await blocking(_claim, folder, directory, step.script):
-            await self._launch(folder, directory, self._environment(place, environment))
+            await self._launch(folder, directory, values)
 
     def _environment(self, place: Place, environment: Mapping[str, str | Secret]) -> dict[str, str]:
         home = str(self._stage(place.key) / "home")
@@ -106,8 +111,11 @@ class LocalEngine:
             for name, value in environment.items()
             if name != SCRIPT
         }
-        places = {name: str(host_path(place, values[name])) for name in _PLACES if name in values}
-        return {**self._base, "HOME": home, "USERPROFILE": home, **values, **places}
+        found = {**self._base, "HOME": home, "USERPROFILE": home, **values}
+        for name in _PLACES:
+            if name in values:
+                found[name] = str(host_path(place, values[name]))
+        return found
 
     async def _launch(self, folder: Path, directory: Path, environment: dict[str, str]) -> None:
         try:
@@ -195,6 +203,8 @@ def host_path(place: Place, working_dir: str) -> Path:
     """A working directory of the graph, in the runner's file system: never outside it."""
     base = place.graph.workspace_base.rstrip("/")
     inside = working_dir or place.graph.workspace_path
+    if not inside.startswith("/"):
+        inside = f"{place.graph.workspace_path.rstrip('/')}/{inside}"
     relative = inside.removeprefix(base).lstrip("/") if inside.startswith(base) else inside
     path = (place.workspace / relative.lstrip("/")).resolve()
     return path if path.is_relative_to(place.workspace.resolve()) else place.workspace
@@ -290,16 +300,35 @@ def _read(log: Path, skip: int) -> bytes:
 
 def _kill(folder: Path) -> None:
     group = _group(folder)
-    if group is None:
-        return
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    if _written(folder) is None:
+    if group is not None:
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+    _kill_marked(folder)
+    if group is not None and _written(folder) is None:
         new = folder / "exit.new"
         new.write_text(str(_KILLED))
         new.replace(folder / "exit")
+
+
+def _kill_marked(folder: Path) -> None:
+    """End the step's processes that left its session: they still carry its variable."""
+    mark = f"{_MARK}={folder}".encode()
+    for _round in range(_ROUNDS):
+        found = False
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and mark in _environ(entry):
+                found = True
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(int(entry.name), signal.SIGKILL)
+        if not found:
+            return
+
+
+def _environ(process: Path) -> list[bytes]:
+    try:
+        return (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
 
 
 def _remove_stage(stage: Path) -> None:

@@ -75,7 +75,7 @@ class StageRun:
             except FairwayError as error:
                 _log.warning("stage %s ended with an error: %s", self.lease.key, error)
                 report = self._errored(str(error))
-            except Exception:  # a defect of ours costs this stage, not the runner
+            except Exception:  # noqa: BLE001 a defect of ours costs this stage, not the runner
                 _log.exception("stage %s ended with a defect", self.lease.key)
                 report = self._errored("an internal error of the runner: see its log")
             await self.link.finish(report)
