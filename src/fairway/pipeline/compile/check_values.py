@@ -10,7 +10,7 @@ from fairway.pipeline.compile.config import Pipeline, Step
 from fairway.pipeline.compile.finding import Findings
 from fairway.pipeline.compile.script import script
 
-_LONGEST_SCRIPT: Final = 128 * 1024 - 64  # Linux' bound for one variable, less its name
+_LONGEST_SCRIPT: Final = 1024 * 1024  # Linux takes 2 MB of variables and arguments in all
 
 
 def check_values(pipeline: Pipeline, step: Step, here: Findings) -> None:
@@ -23,7 +23,7 @@ def check_values(pipeline: Pipeline, step: Step, here: Findings) -> None:
             message = f"'{name}' cannot be the name of a variable"
             _note(here, step, "environment", message, code="bad-variable")
     if len(script(step.commands).encode()) > _LONGEST_SCRIPT:
-        message = "commands of more than 128 KB fit into no container; put them into a file"
+        message = "commands of more than 1 MB fit into no container; put them into a file"
         _note(here, step, "commands", message, code="script-too-long")
     if pipeline.platform.os == "linux":
         _check_mounts(pipeline, step, here)

@@ -1,7 +1,8 @@
 """`commands` as one script for `/bin/sh`, which reads it from its standard input.
 
 First a `.netrc` for the repository's host, then the variables that only we needed are taken away,
-then `set -e`, then each command behind an echo of itself.
+then `set -e`, then each command behind an echo of itself. (Drone feeds the script by `echo`, whose
+reading of backslashes differs from shell to shell.)
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from typing import Final
 from fairway.kit.gotext import quote
 
 ENTRYPOINT: Final = ("/bin/sh", "-c")
-COMMAND: Final = ('echo "$DRONE_SCRIPT" | /bin/sh',)
 VARIABLE: Final = "DRONE_SCRIPT"
+COMMAND: Final = (
+    "printf '%s\\n' \"${DRONE_SCRIPT}\" | { unset DRONE_SCRIPT; exec /bin/sh; } 2>&1",
+)
 
 _PROLOGUE: Final = """
 if [ -n "${DRONE_NETRC_MACHINE}" ] && [ -n "${HOME}" ]; then
