@@ -269,3 +269,22 @@ def test_too_many_uploads_at_once_are_told_to_wait(tmp_path: Path) -> None:
         assert code(answer) == "TOOMANYREQUESTS"
         assert int(answer.headers["retry-after"]) > 0
     deps.db.close()
+
+
+def test_a_refusal_is_heard_though_a_body_was_sent(nobody: httpx.Client) -> None:
+    answer = nobody.patch("/v2/team/x/blobs/uploads/1", content=bytes(5_000_000))
+    assert challenge(answer)["scope"] == "repository:team/x:pull,push"
+
+
+@pytest.mark.parametrize(
+    ("behind_proxy", "realm"), [(True, "https://hub.example.org/v2/token"), (False, None)]
+)
+def test_behind_a_proxy_the_realm_is_what_the_client_sees(
+    tmp_path: Path, behind_proxy: bool, realm: str | None
+) -> None:
+    deps = our_deps(tmp_path, access=People(), behind_proxy=behind_proxy)
+    headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "hub.example.org"}
+    with served(registry_app(deps)) as url:
+        asked = challenge(httpx.get(f"{url}/v2/", headers=headers))
+    assert asked["realm"] == (realm or f"{url}/v2/token")
+    deps.db.close()

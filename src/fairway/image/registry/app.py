@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -121,6 +122,8 @@ async def _version(call: Call) -> None:
 async def _refuse(request: Request, error: RegistryError) -> None:
     if request.answered:
         return
+    with contextlib.suppress(GoneAwayError):
+        await request.drain()
     headers = {"content-type": "application/json", **_VERSION, **error.headers}
     await request.answer(error.status, headers, error.body())
 

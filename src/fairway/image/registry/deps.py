@@ -22,12 +22,19 @@ class Deps:
     access: Access
     key: bytes  # 32 bytes, the same in every process of a system: it seals registry tokens
     realm: str = ""  # the external URL for the token service; "": the one that was asked
+    behind_proxy: bool = False  # believe X-Forwarded-Proto and -Host when telling the realm
     service: str = "fairway"
     uploads_at_once: int = 256  # bodies being received; more get 429
 
     def login(self) -> Login:
         """Its authentication."""
-        return Login(self.access, self.key, realm=self.realm, service=self.service)
+        return Login(
+            self.access,
+            self.key,
+            realm=self.realm,
+            service=self.service,
+            behind_proxy=self.behind_proxy,
+        )
 
 
 @dataclass

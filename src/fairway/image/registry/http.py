@@ -6,6 +6,7 @@ this chapter speaks ASGI itself.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = dict[str, str]
 
+_IDLE_S: Final = 300.0  # a client that sends nothing for so long has gone
 _DRAIN: Final = 16 << 20  # bytes of an unwanted body that are read, so that the answer is heard
 
 
@@ -54,13 +56,20 @@ class Request:
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes. Raises GoneAwayError."""
         while self._more:
-            message = await self._receive()
+            message = await self._next()
             if message["type"] == "http.disconnect":
                 raise GoneAwayError
             self._more = message.get("more_body", False)
             data: bytes = message.get("body", b"")
             if data:
                 yield data
+
+    async def _next(self) -> MutableMapping[str, Any]:
+        try:
+            async with asyncio.timeout(_IDLE_S):
+                return await self._receive()
+        except TimeoutError:
+            raise GoneAwayError from None
 
     async def body(self, most: int) -> bytes:
         """The whole body, or its first `most` + 1 bytes and more if it is longer."""
@@ -74,6 +83,8 @@ class Request:
     async def drain(self) -> None:
         """Read on, within reason, so that the client gets to reading the answer."""
         left = _DRAIN
+        if self.method in {"GET", "HEAD"}:
+            return
         async for chunk in self.chunks():
             left -= len(chunk)
             if left < 0:

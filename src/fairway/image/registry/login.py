@@ -31,11 +31,14 @@ class Asker(Struct, frozen=True):
 class Login:
     """Authentication of one registry."""
 
-    def __init__(self, access: Access, key: bytes, *, realm: str, service: str) -> None:
+    def __init__(
+        self, access: Access, key: bytes, *, realm: str, service: str, behind_proxy: bool
+    ) -> None:
         self._access = access
         self._seal = Seal(key)
         self._realm = realm
         self._service = service
+        self._behind_proxy = behind_proxy
 
     async def asker(self, request: Request) -> Asker:
         """Who sent a request. Raises RegistryError (UNAUTHORIZED with a challenge)."""
@@ -146,14 +149,21 @@ class Login:
         if basic:
             value = f'Basic realm="{self._service}"'
         else:
-            host = request.headers.get("host", "")
-            realm = self._realm or f"{request.scheme}://{_safe(host)}"
+            realm = self._realm or self._asked(request)
             value = f'Bearer realm="{realm}/v2/token",service="{self._service}"'
             value += f',scope="{scope}"' if scope else ""
             value += ',error="insufficient_scope"' if insufficient else ""
         detail = {"scope": scope} if scope else None
         headers = {"www-authenticate": value}
         return RegistryError("UNAUTHORIZED", message, detail=detail, headers=headers)
+
+    def _asked(self, request: Request) -> str:
+        """The URL that the client asked, as it sees us."""
+        host, scheme = request.headers.get("host", ""), request.scheme
+        if self._behind_proxy:
+            host = request.headers.get("x-forwarded-host", host)
+            scheme = request.headers.get("x-forwarded-proto", scheme)
+        return f"{_safe(scheme)}://{_safe(host)}"
 
 
 async def _allowed(rights: Rights, name: str, actions: list[str]) -> list[str]:

@@ -42,11 +42,9 @@ async def put(call: Call, text: str) -> None:
     wanted = _reference(text)
     length = call.request.length()
     if length is not None and length > manifest.LONGEST:
-        await call.request.drain()
         raise RegistryError("SIZE_INVALID", _too_large(length), status=413)
     body = await call.request.body(manifest.LONGEST)
     if len(body) > manifest.LONGEST:
-        await call.request.drain()
         raise RegistryError("SIZE_INVALID", _too_large(len(body)), status=413)
     content_type = call.request.headers.get("content-type", "")
     found = await blocking(manifest.read, body, content_type)
