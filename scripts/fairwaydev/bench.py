@@ -27,7 +27,7 @@ def benchmarks() -> dict[str, Path]:
     """Name to file, of those files that can be run; the others are what these import."""
     found = {}
     for path in sorted(_FOLDER.glob("*.py")):
-        if '__name__ == "__main__"' in path.read_text() and ast.get_docstring(_tree(path)):
+        if 'if __name__ == "__main__":' in path.read_text() and ast.get_docstring(_tree(path)):
             found[path.stem.replace("_", "-")] = path
     return found
 
