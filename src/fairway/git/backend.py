@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from fairway.model.errors import Unavailable
 IDLE_S: Final = 120.0
 _END_S: Final = 3.0
 _CHUNK: Final = 256 * 1024
+_WIDE: Final = 1024 * 1024
 _STDERR: Final = 16 * 1024
 _HEADERS: Final = 64 * 1024
 
@@ -67,6 +69,7 @@ class Backend:
             start_new_session=True,
             limit=_CHUNK,
         )
+        _widen(self._child)
         self._reader = asyncio.ensure_future(self._read_errors())  # noqa: TID251 ended by __aexit__
         return self
 
@@ -74,13 +77,16 @@ class Backend:
         await shielded(self._end())
 
     async def write(self, data: bytes) -> bool:
-        """Hand over a piece of the body. Returns whether the child still listens."""
+        """Hand over a piece of the body. Returns whether the child still listens.
+
+        Waits as long as the child does: the caller has a deadline.
+        """
         stdin = self._running.stdin
         if stdin is None or stdin.is_closing():
             return False
         try:
             stdin.write(data)
-            async with asyncio.timeout(IDLE_S):
+            if stdin.transport.get_write_buffer_size() > 0:
                 await stdin.drain()
         except (BrokenPipeError, ConnectionResetError):
             return False
@@ -169,3 +175,12 @@ class Backend:
         """Whether its answer was read to the end: it is about to exit by itself."""
         stdout = self._running.stdout
         return stdout is not None and stdout.at_eof()
+
+
+def _widen(child: asyncio.subprocess.Process) -> None:
+    """Let pipes hold more: fewer, larger pieces. Where it is not to be had, it goes as well."""
+    transport = child._transport  # type: ignore[attr-defined] # noqa: SLF001 no public way to stdout
+    for number in (0, 1):
+        with contextlib.suppress(OSError, AttributeError, ValueError):  # it may have ended
+            pipe = transport.get_pipe_transport(number).get_extra_info("pipe")
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _WIDE)

@@ -120,11 +120,11 @@ class Hosting:
             repository = await self._create(identity, request.slug)
             target = Target(repository, Role.ADMIN)
         judgement = _judged(target, head)
+        if repository is None or not head.commands:
+            await _nothing_to_do(wire)  # git's probe before a large push: are we let in?
+            return
         folder = await self._folder(repository)
         variables = self._environment(request, identity, folder, judgement)
-        if repository is None:  # the probe that git sends before a large push: no commands
-            await self._receive(variables, begun, head, wire=wire)
-            return
         await self._announced(repository.id, identity, head, wire=wire, run=(variables, begun))
 
     async def _announced(
@@ -163,16 +163,12 @@ class Hosting:
         """Let git take the push. Returns its report, which the client has not seen yet."""
         banded = bool(head.capabilities & {"side-band-64k", "side-band"})
         report = ReportReader(banded=banded)
-        async with Backend(self._program, variables) as child:
-            async with asyncio.TaskGroup() as group:
-                feeder = group.create_task(wire.feed(child, begun), name="git push body")
-                await wire.answer.start(await child.headers())
-                async for data in child.chunks():
-                    await wire.answer.body(report.feed(data))
-                feeder.cancel()
-            if not head.commands:
-                await wire.answer.body(report.rest())
-                await wire.answer.end()
+        async with Backend(self._program, variables) as child, asyncio.TaskGroup() as group:
+            feeder = group.create_task(wire.feed(child, begun), name="git push body")
+            await wire.answer.start(await child.headers())
+            async for data in child.chunks():
+                await wire.answer.body(report.feed(data))
+            feeder.cancel()
         return report
 
     async def _create(self, identity: Identity, slug: str) -> Repository:
@@ -280,3 +276,9 @@ def _silent() -> Unavailable:
 
 def _defect() -> Internal:
     return Internal("Fairway failed at this; its log has the trace", remedy="report it, please")
+
+
+async def _nothing_to_do(wire: Wire) -> None:
+    """What `receive-pack` says to no commands."""
+    await wire.answer.start((200, [(b"content-type", b"application/x-git-receive-pack-result")]))
+    await wire.answer.end()

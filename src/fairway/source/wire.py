@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, Final
 
 from msgspec import Struct
@@ -59,29 +59,18 @@ class Wire:
         """Unpack a gzip body here rather than in git: we judge what git will see."""
         self._inflater = Inflater() if gzip else None
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """The body. Raises `ClientGone`."""
-        while not self._ended:
-            try:
-                async with asyncio.timeout(IDLE_S):
-                    message = await self._receive()
-            except TimeoutError:
-                raise ClientGone from None
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            self._ended = not message.get("more_body", False)
-            data = message.get("body", b"")
-            yield self._inflater.feed(data) if self._inflater else data
-
     async def head(self) -> tuple[PushHead, bytes]:
-        """The commands of a push, and the bytes read so far. Raises `InvalidInput`, `TooLarge`."""
+        """The commands of a push, and the bytes read so far.
+
+        Raises `ClientGone`, `InvalidInput`, `TooLarge`.
+        """
         reader = PushReader()
         begun = bytearray()
-        async for data in self.pieces():
-            begun += data
-            reader.feed(data)
-            if reader.done:
-                break
+        async with _Patience() as patience:
+            while not reader.done and (data := await self._piece()) is not None:
+                patience.renew()
+                begun += data
+                reader.feed(data)
         if not reader.done:
             raise InvalidInput(
                 "this push cannot be read: it ends before its commands do",
@@ -92,14 +81,53 @@ class Wire:
 
     async def feed(self, child: Backend, begun: bytes) -> None:
         """Pass the body to the child, then watch for the client's going. Raises `ClientGone`."""
-        listens = not begun or await child.write(begun)
-        async for data in self.pieces():
-            if data and listens:
-                listens = await child.write(data)
+        async with _Patience() as patience:
+            listens = not begun or await child.write(begun)
+            while (data := await self._piece()) is not None:
+                patience.renew()
+                if data and listens:
+                    listens = await child.write(data)
         child.close_input()
         message = await self._receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
+
+    async def _piece(self) -> bytes | None:
+        """The next piece of the body; None at its end. Raises `ClientGone`."""
+        if self._ended:
+            return None
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        self._ended = not message.get("more_body", False)
+        data: bytes = message.get("body", b"")
+        return self._inflater.feed(data) if self._inflater else data
+
+
+class _Patience:
+    """Ends a body that has stood still for `IDLE_S`: one timer, however many pieces."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._renewed = self._loop.time()
+        self._timeout = asyncio.timeout(IDLE_S)
+
+    async def __aenter__(self) -> _Patience:
+        await self._timeout.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        try:
+            await self._timeout.__aexit__(*error)
+        except TimeoutError:
+            raise ClientGone from None
+
+    def renew(self) -> None:
+        """A piece has come."""
+        now = self._loop.time()
+        if now - self._renewed > 1:
+            self._renewed = now
+            self._timeout.reschedule(now + IDLE_S)
 
 
 class Answer:

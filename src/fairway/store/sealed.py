@@ -1,0 +1,48 @@
+"""Every sealed value with its place: for the rotation of keys. Writing belongs to `access`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sqlalchemy import Connection, select, update
+
+from fairway.store.schema import repository, secret
+
+_COLUMNS = ("remote_credentials", "hook_secret", "signing_key")
+Places = tuple[Callable[[int | None, int | None, str], str], Callable[[int, str], str]]
+Again = Callable[[bytes, str], tuple[bytes, str] | None]
+
+
+def reseal_all(db: Connection, places: Places, again: Again) -> int:
+    """Give every sealed value to `again` with its place; write what it returns (and the key's id).
+
+    Returns how many were written.
+    """
+    count = 0
+    for number, place, sealed in list(_secrets(db, places)):
+        if (fresh := again(sealed, place)) is not None:
+            values = {"sealed": fresh[0], "key_id": fresh[1]}
+            db.execute(update(secret).where(secret.c.id == number).values(values))
+            count += 1
+    for number, column, place, sealed in list(_of_repositories(db, places)):
+        if (fresh := again(sealed, place)) is not None:
+            query = update(repository).where(repository.c.id == number)
+            db.execute(query.values({column: fresh[0]}))
+            count += 1
+    return count
+
+
+def _secrets(db: Connection, places: Places) -> Iterator[tuple[int, str, bytes]]:
+    query = select(
+        secret.c.id, secret.c.organisation, secret.c.repository, secret.c.name, secret.c.sealed
+    )
+    for row in db.execute(query):
+        yield row.id, places[0](row.organisation, row.repository, row.name), row.sealed
+
+
+def _of_repositories(db: Connection, places: Places) -> Iterator[tuple[int, str, str, bytes]]:
+    query = select(repository.c.id, *(repository.c[name] for name in _COLUMNS))
+    for row in db.execute(query).mappings():
+        for column in _COLUMNS:
+            if row[column] is not None:
+                yield row["id"], column, places[1](row["id"], column), row[column]
