@@ -188,3 +188,16 @@ def test_referrers_of_what_is_no_digest_are_refused(ours: Api) -> None:
     assert code(answer) == "DIGEST_INVALID"
     answer = ours("GET", f"referrers/{NOWHERE}?last=x")
     assert answer.status_code == 400
+
+
+def test_a_page_of_referrers_stays_small(ours: Api) -> None:
+    subject = ours.image()
+    ours.push("v1", subject)
+    notes = {"x": "y" * 1_500_000}
+    pushed = [referrer(ours, subject, str(number), annotations=notes) for number in range(4)]
+    first = ours("GET", f"referrers/{sha(subject)}")
+    assert len(first.content) < 4 * 1024 * 1024
+    second = ours("GET", following(first))
+    listed = [*first.json()["manifests"], *second.json()["manifests"]]
+    assert [one["digest"] for one in listed] == pushed
+    assert "link" not in second.headers

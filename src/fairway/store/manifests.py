@@ -148,8 +148,9 @@ def referrers(
     db: Connection, repo: int, subject: str, *, artifact_type: str = "", last: int = 0, limit: int
 ) -> list[tuple[int, Referrer]]:
     """Manifests of a subject as (cursor, manifest), after the cursor `last`."""
+    columns = [manifest.c[name] for name in ("id", *Referrer.__struct_fields__)]
     query = (
-        select(manifest)
+        select(*columns)
         .where(manifest.c.registry_repository == repo, manifest.c.subject == subject)
         .where(manifest.c.id > last)
         .order_by(manifest.c.id)
@@ -157,13 +158,7 @@ def referrers(
     )
     if artifact_type:
         query = query.where(manifest.c.artifact_type == artifact_type)
-    return [
-        (
-            row.id,
-            Referrer(row.digest, row.media_type, row.artifact_type, row.size, row.annotations),
-        )
-        for row in db.execute(query)
-    ]
+    return [(row[0], Referrer(*row[1:])) for row in db.execute(query)]
 
 
 def _touch_manifests(db: Connection, repo: int, digests: Sequence[str]) -> None:

@@ -16,6 +16,8 @@ from fairway.store import manifests, registry
 
 _PAGE: Final = 1000
 _MOST: Final = 10_000
+_REFERRERS: Final = 200
+_LARGEST: Final = 4 * 1024 * 1024  # bytes of a page of referrers: their annotations may be long
 _JSON: Final = {"content-type": "application/json"}
 
 
@@ -62,7 +64,7 @@ async def referrers(call: Call, text: str) -> None:
     """GET the manifests whose subject is a digest; none is an empty list, never an error."""
     await call.need(Action.PULL)
     subject = str(digest.parse(text))
-    count = max(1, _count(call.request))
+    count = min(max(1, _count(call.request)), _REFERRERS)
     wanted = call.request.query.get("artifactType", "")
     last = call.request.query.get("last", "")
     if not (last.isascii() and last.isdigit() and len(last) < 19) and last:
@@ -79,17 +81,31 @@ async def referrers(call: Call, text: str) -> None:
     headers = {"content-type": media.OCI_INDEX}
     if wanted:
         headers["oci-filters-applied"] = "artifactType"
-    if len(found) > count:
-        more: dict[str, int | str] = {"n": count, "last": found[count - 1][0]}
+    page = _fitting(found[:count])
+    if len(found) > len(page):
+        more: dict[str, int | str] = {"n": count, "last": found[len(page) - 1][0]}
         if wanted:
             more["artifactType"] = wanted
         headers["link"] = _link(f"/v2/{call.name}/referrers/{subject}", **more)
     index = {
         "schemaVersion": 2,
         "mediaType": media.OCI_INDEX,
-        "manifests": [_descriptor(one) for _, one in found[:count]],
+        "manifests": page,
     }
     await _send(call, headers, index)
+
+
+def _fitting(found: list[tuple[int, manifests.Referrer]]) -> list[dict[str, Any]]:
+    """The first ones, as many as a page may carry; at least one."""
+    page: list[dict[str, Any]] = []
+    size = 0
+    for _, one in found:
+        shown = _descriptor(one)
+        size += len(msgspec.json.encode(shown))
+        if page and size > _LARGEST:
+            break
+        page.append(shown)
+    return page
 
 
 def _descriptor(one: manifests.Referrer) -> dict[str, Any]:
