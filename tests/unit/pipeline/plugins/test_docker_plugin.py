@@ -67,34 +67,34 @@ def test_names_say_where_images_go(
     assert list(made.targets) == [Target(written=w, full=f, ours=o) for w, f, o in targets]
 
 
+EVERY = {
+    "PLUGIN_REPO": "acme/web",
+    "PLUGIN_CONTEXT": "web",
+    "PLUGIN_DOCKERFILE": "web/Dockerfile.prod",
+    "PLUGIN_TARGET": "test",
+    "PLUGIN_BUILD_ARGS": "A=1,B=2,3,FROM_VARIABLE",
+    "FROM_VARIABLE": "v",
+    "PLUGIN_BUILD_ARGS_FROM_ENV": "DRONE_COMMIT_SHA",
+    "DRONE_COMMIT_SHA": "abc",
+    "DRONE_REPO_LINK": "http://here/acme/web",
+    "DRONE_TAG": "v1.2.3",
+    "PLUGIN_CACHE_FROM": "acme/web:cache,acme/web:old",
+    "PLUGIN_CUSTOM_LABELS": "a=1",
+    "PLUGIN_LABELS": '{"b":"2"}',
+    "PLUGIN_LABEL_SCHEMA": "vendor=acme",
+    "PLUGIN_PURGE": "false",
+    "PLUGIN_DRY_RUN": "true",
+    "PLUGIN_PULL_IMAGE": "false",
+    "PLUGIN_NO_CACHE": "true",
+    "PLUGIN_SQUASH": "true",
+    "PLUGIN_MIRROR": "https://mirror.example",
+    "PLUGIN_INSECURE": "true",
+    "PLUGIN_ADD_HOST": "db:10.0.0.1",
+}
+
+
 def test_every_setting_reaches_the_request(job: Any) -> None:
-    made = request(
-        job(
-            "plugins/docker",
-            PLUGIN_REPO="acme/web",
-            PLUGIN_CONTEXT="web",
-            PLUGIN_DOCKERFILE="web/Dockerfile.prod",
-            PLUGIN_TARGET="test",
-            PLUGIN_BUILD_ARGS="A=1,B=2,3,FROM_VARIABLE",
-            FROM_VARIABLE="v",
-            PLUGIN_BUILD_ARGS_FROM_ENV="DRONE_COMMIT_SHA",
-            DRONE_COMMIT_SHA="abc",
-            DRONE_REPO_LINK="http://here/acme/web",
-            DRONE_TAG="v1.2.3",
-            PLUGIN_CACHE_FROM="acme/web:cache,acme/web:old",
-            PLUGIN_CUSTOM_LABELS="a=1",
-            PLUGIN_LABELS='{"b":"2"}',
-            PLUGIN_LABEL_SCHEMA="vendor=acme",
-            PLUGIN_PURGE="false",
-            PLUGIN_DRY_RUN="true",
-            PLUGIN_PULL_IMAGE="false",
-            PLUGIN_NO_CACHE="true",
-            PLUGIN_SQUASH="true",
-            PLUGIN_MIRROR="https://mirror.example",
-            PLUGIN_INSECURE="true",
-            PLUGIN_ADD_HOST="db:10.0.0.1",
-        )
-    )
+    made = request(job("plugins/docker", **EVERY))
     assert (made.context, made.dockerfile, made.target) == ("web", "web/Dockerfile.prod", "test")
     assert made.build_args == {
         "A": "1",
