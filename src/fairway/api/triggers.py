@@ -75,30 +75,7 @@ async def trigger_build(
     """
     repository, key = await _allowed(services, who, slug, request)
     check_fields(data)
-    made: Build | None
-    if data.event == "custom":
-        made = await services.builds.custom(
-            repository.id,
-            ref=data.branch,
-            commit=data.commit,
-            params=data.params,
-            actor=who.login,
-            key=key,
-        )
-    elif data.event == "pull_request":
-        made = await services.builds.pull_request(
-            repository.id, _pull(data, who.login), actor=who.login, key=key
-        )
-    else:
-        made = await services.builds.promote(
-            repository.id,
-            data.build,
-            target=data.target,
-            actor=who.login,
-            event=BuildEvent(data.event),
-            params=data.params,
-            key=key,
-        )
+    made = await _make(services, repository.id, data, login=who.login, key=key)
     if made is None:
         raise Conflict(
             "nothing is built: the commit asks for none, or no pipeline is for this event",
@@ -106,6 +83,34 @@ async def trigger_build(
             remedy="look at the file with `fairway compile`",
         )
     return await _shown(services, who, slug, made)
+
+
+async def _make(
+    services: Services, repository_id: int, data: wire.Trigger, *, login: str, key: str | None
+) -> Build | None:
+    """The build that an event makes; None when nothing is to be built."""
+    if data.event == "custom":
+        return await services.builds.custom(
+            repository_id,
+            ref=data.branch,
+            commit=data.commit,
+            params=data.params,
+            actor=login,
+            key=key,
+        )
+    if data.event == "pull_request":
+        return await services.builds.pull_request(
+            repository_id, _pull(data, login), actor=login, key=key
+        )
+    return await services.builds.promote(
+        repository_id,
+        data.build,
+        target=data.target,
+        actor=login,
+        event=BuildEvent(data.event),
+        params=data.params,
+        key=key,
+    )
 
 
 _FIELDS: Final = {

@@ -91,9 +91,23 @@ def context_of(path: Path, asked: Asked) -> Context:
             code="bad-name",
             remedy="write ORGANISATION/NAME",
         )
+    build = _build_facts(asked, git, branch)
+    operator = Operator(environment=asked.environment, images=asked.images)
+    return Context(
+        repo=RepoFacts(namespace=namespace, name=name, trusted=asked.trusted),
+        build=build,
+        stage=StageFacts(started=build.started),
+        operator=operator,
+        use_builtins=asked.builtins,
+        templates=_templates(folder),
+        filename=path.name,
+    )
+
+
+def _build_facts(asked: Asked, git: Mapping[str, str], branch: str) -> BuildFacts:
     now = clock.now() // 1000
     message = asked.message or git.get("message", "")
-    build = BuildFacts(
+    return BuildFacts(
         event=asked.event,
         action=asked.action or ("opened" if asked.event == "pull_request" else ""),
         ref=asked.ref or _ref(asked.event, branch),
@@ -111,16 +125,6 @@ def context_of(path: Path, asked: Asked) -> Context:
         changed_paths=asked.changed,
         created=now,
         started=now,
-    )
-    operator = Operator(environment=asked.environment, images=asked.images)
-    return Context(
-        repo=RepoFacts(namespace=namespace, name=name, trusted=asked.trusted),
-        build=build,
-        stage=StageFacts(started=now),
-        operator=operator,
-        use_builtins=asked.builtins,
-        templates=_templates(folder),
-        filename=path.name,
     )
 
 
@@ -198,7 +202,7 @@ def exec_file(
     if not chosen:
         raise InvalidInput(
             "no pipeline of the file is for this event",
-            code="nothing-triggered",
+            code="no-pipeline-matches",
             where=str(path),
             remedy="`fairway compile` says why each is left out; --event and --branch change that",
         )

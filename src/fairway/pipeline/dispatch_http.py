@@ -143,6 +143,6 @@ class HttpDispatch:
         except msgspec.MsgspecError as error:
             raise Unavailable(
                 f"{self._url} answers as no Fairway of this version: {error}",
-                code="not-fairway",
+                code="other-version",
                 remedy="run the same version on both sides",
             ) from error

@@ -121,15 +121,21 @@ def _workspace_mount(place: Place) -> tuple[Mount, ...]:
     return (Mount(WORKSPACE_VOLUME, place.workspace.base),)
 
 
+def _own_script(text: str) -> dict[str, EnvValue]:
+    return {script.VARIABLE: text} if text else {}
+
+
+def _is_privileged(step: Step, context: Context) -> bool:
+    return step.privileged or is_privileged_by_name(step, context.operator.privileged)
+
+
 def container_step(place: Place, step: Step, number: int, depends_on: tuple[str, ...]) -> StepGraph:
     """A step or service of a docker pipeline. Raises `BadFile` for settings that cannot be JSON."""
     context = place.context
     plugin = builtin(step, context)
     text = script.script(step.commands)
     settings = plugin_env.plugin_variables(step.settings, name=context.filename)
-    own_script: dict[str, EnvValue] = {script.VARIABLE: text} if text else {}
-    by_name = is_privileged_by_name(step, context.operator.privileged)
-    mounts, devices = _mounts(place, step)
+    own, (mounts, devices) = _own_script(text), _mounts(place, step)
     return StepGraph(
         name=step.name,
         number=number,
@@ -138,7 +144,7 @@ def container_step(place: Place, step: Step, number: int, depends_on: tuple[str,
         builtin=plugin,
         service=step.service,
         detach=step.detach or step.service,
-        privileged=(step.privileged or by_name) and not plugin,
+        privileged=not plugin and _is_privileged(step, context),
         pull=_PULL.get(step.pull.lower(), PullPolicy.DEFAULT),
         run=run_policy(step.when.status),
         failure=failure_policy(step),
@@ -146,7 +152,7 @@ def container_step(place: Place, step: Step, number: int, depends_on: tuple[str,
         entrypoint=script.ENTRYPOINT if text else step.entrypoint,
         command=script.COMMAND if text else step.command,
         script=text,
-        environment=_environment(place, step.name, number, step.environment, settings, own_script),
+        environment=_environment(place, step.name, number, step.environment, settings, own),
         working_dir=_working_dir(place, step),
         user=step.user,
         mounts=mounts,
@@ -169,7 +175,6 @@ def container_step(place: Place, step: Step, number: int, depends_on: tuple[str,
 def exec_step(place: Place, step: Step, number: int, depends_on: tuple[str, ...]) -> StepGraph:
     """A step of an exec pipeline: its commands, on the runner's machine; no image, no volumes."""
     text = script.script(step.commands)
-    own_script: dict[str, EnvValue] = {script.VARIABLE: text} if text else {}
     return StepGraph(
         name=step.name,
         number=number,
@@ -180,7 +185,7 @@ def exec_step(place: Place, step: Step, number: int, depends_on: tuple[str, ...]
         entrypoint=script.ENTRYPOINT if text else (),
         command=script.COMMAND if text else (),
         script=text,
-        environment=_environment(place, step.name, number, step.environment, own_script),
+        environment=_environment(place, step.name, number, step.environment, _own_script(text)),
         working_dir=step.working_dir or place.workspace.full,
         retry=step.x.retry,
         timeout_s=step.x.timeout_s,
