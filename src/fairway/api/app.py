@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from litestar import Litestar, Router
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 
 from fairway.api import (
     builds,
@@ -26,6 +28,8 @@ from fairway.api import (
     triggers,
 )
 from fairway.api.services import Services, dependencies
+from fairway.client.problems import MEDIA_TYPE
+from fairway.client.wire.common import Problem
 from fairway.monitor.requests import Asgi
 
 BODY_LIMIT: Final = 1 << 20
@@ -42,12 +46,35 @@ _NOUNS: Final = (
 )  # fmt: skip
 
 
+_PROBLEMS: Final = {
+    status: ResponseSpec(Problem, description=about, media_type=MEDIA_TYPE, generate_examples=False)
+    for status, about in (
+        (400, "the request cannot be read"),
+        (401, "no token, or one that does not hold"),
+        (403, "not allowed"),
+        (404, "not there, or not for the asker's eyes"),
+        (409, "it exists, has changed, or is in use"),
+        (413, "too large"),
+        (422, "the request cannot be right: `where` names the place"),
+        (429, "no capacity now"),
+        (503, "something needed does not answer"),
+    )
+}
+
+
 def api_app(services: Services) -> Asgi:
     """The application: /api/v1/..., /healthz, /readyz, /metrics."""
     routes: list[Any] = [route for noun in _NOUNS for route in noun.ROUTES]
+    for route in routes:
+        route.responses = _PROBLEMS
     app = Litestar(
         [
-            Router("/api/v1", route_handlers=routes, before_request=guard.known_query),
+            Router(
+                "/api/v1",
+                route_handlers=routes,
+                before_request=guard.known_query,
+                security=[{"token": []}],
+            ),
             *health.ROUTES,
         ],
         dependencies=dependencies(services),
@@ -66,5 +93,8 @@ def _openapi(services: Services) -> OpenAPIConfig:
         title="Fairway",
         version=services.addresses.version or "1",
         path="/api/v1/openapi.json",  # of its own: it answers below in HTML
+        components=Components(
+            security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}
+        ),
         render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
     )

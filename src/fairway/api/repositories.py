@@ -101,12 +101,12 @@ async def create_repository(
     """Our own, or with `remote_url` one that lives elsewhere. A push creates one as well."""
     if data.remote_url:
         check_url(data.remote_url)
-    await services.repositories.create(who, data.slug, change_of(data))
+    await services.repositories.create(who, data.repository, change_of(data))
     if data.remote_url:
         given = _credentials(data.remote_user, data.remote_password)
         remotes = here(services.remotes, "repositories that live elsewhere")
-        await remotes.set(who, data.slug, data.remote_url, given)
-    return await _shown(services, who, data.slug)
+        await remotes.set(who, data.repository, data.remote_url, given)
+    return await _shown(services, who, data.repository)
 
 
 def _credentials(user: str | UnsetType, password: str | UnsetType) -> Credentials | None:

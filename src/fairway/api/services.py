@@ -102,7 +102,7 @@ def _slug(org: FromPath[str], name: FromPath[str]) -> str:
 
 
 def dependencies(services: Services) -> dict[str, Provide]:
-    """What handlers get by name."""
+    """What handlers get by name. No field of a body has such a name: Litestar mixes them up."""
     return {
         "services": Provide(lambda: services, sync_to_thread=False),
         "who": Provide(_who),

@@ -58,7 +58,7 @@ def _password(path: str | None) -> str:
 def create(session: Session, slug: str, *, dry_run: bool, output: str, **options: Any) -> None:
     """Create the repository SLUG (ORGANISATION/NAME)."""
     data = RepositoryCreate(
-        slug=checked_slug(slug),
+        repository=checked_slug(slug),
         default_branch=options["default_branch"],
         visibility=options["visibility"],
         remote_url=options["remote"],
@@ -66,7 +66,7 @@ def create(session: Session, slug: str, *, dry_run: bool, output: str, **options
         remote_password=_password(options["remote_password_file"]),
     )
     if dry_run:
-        click.echo(f"would create {data.slug}")
+        click.echo(f"would create {data.repository}")
         return
     _shown(session.api.post("/repos", data, Repository), output)
 

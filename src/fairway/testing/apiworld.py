@@ -24,9 +24,13 @@ from fairway.monitor.requests import Requests
 from fairway.pipeline.builds import Builds
 from fairway.pipeline.dispatch_local import LocalDispatch
 from fairway.pipeline.facts import Installation
+from fairway.pipeline.files import FileSignatures
 from fairway.pipeline.leases import Leases
 from fairway.pipeline.logs import Logs
 from fairway.pipeline.secrets import Secrets
+from fairway.source.announce import Announcer
+from fairway.source.crons import Crons
+from fairway.source.remotes import RemoteDeps, Remotes
 from fairway.source.repositories import Repositories
 from fairway.store import builds, logs, outbox, stages, steps
 from fairway.store.database import Database
@@ -74,7 +78,10 @@ class ApiWorld:
 
     def _services(self) -> Services:
         database, installation = self.database, Installation(url=URL)
-        secrets = Secrets(database, Keyring({"k1": bytes(32)}, "k1"))
+        keyring = Keyring({"k1": bytes(32)}, "k1")
+        secrets = Secrets(database, keyring)
+        folders = Folders(self.folder / "git")
+        announcer = Announcer(database, folders, database.events)
         return Services(
             database=database,
             tokens=self.people.tokens,
@@ -97,7 +104,12 @@ class ApiWorld:
                 Leases(secrets, installation, registry="127.0.0.1:8480"),
                 wake=self.wake,
             ),
-            repositories=Repositories(database, Folders(self.folder / "git")),
+            repositories=Repositories(database, folders),
+            crons=Crons(database, Wake()),
+            remotes=Remotes(
+                RemoteDeps(database=database, folders=folders, announcer=announcer, keyring=keyring)
+            ),
+            signatures=FileSignatures(database, keyring),
             wake=self.wake,
         )
 

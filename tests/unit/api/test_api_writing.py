@@ -122,8 +122,8 @@ RIGHTS = [
     ("max", "PUT", "/api/v1/orgs/tide/secrets/s", {"value": "v"}, 200),
     ("max", "PUT", "/api/v1/orgs/reef/secrets/s", {"value": "v"}, 403),
     ("max", "POST", "/api/v1/runners/alice/pause", None, 403),
-    ("wim", "POST", "/api/v1/repos", {"slug": "tide/new"}, 201),
-    ("non", "POST", "/api/v1/repos", {"slug": "tide/new"}, 403),
+    ("wim", "POST", "/api/v1/repos", {"repository": "tide/new"}, 201),
+    ("non", "POST", "/api/v1/repos", {"repository": "tide/new"}, 403),
 ]
 
 
@@ -262,3 +262,14 @@ async def test_a_filter_that_we_do_not_know_is_refused_not_ignored(
     answer = await client.get("/api/v1/builds", params={"state": "failed"})
     assert answer.status_code == 422
     assert (answer.json()["type"], answer.json()["where"]) == ("bad-request", "query.state")
+
+
+def test_no_field_of_a_body_is_named_as_a_dependency() -> None:
+    from fairway.api.services import dependencies
+    from fairway.client.wire import build, common, repository, system, who
+
+    names = set(dependencies(None))  # type: ignore[arg-type]  # only the names are looked at
+    for module in (build, common, repository, system, who):
+        for one in vars(module).values():
+            if isinstance(one, type) and issubclass(one, common.Request):
+                assert not names & set(one.__struct_fields__), one

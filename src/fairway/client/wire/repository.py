@@ -33,7 +33,7 @@ class Repository(Struct, kw_only=True):
 class RepositoryCreate(Request):
     """A new repository; `remote_url` when its Git lives elsewhere."""
 
-    slug: str
+    repository: str  # ORGANISATION/NAME
     default_branch: str = "main"
     visibility: str = "private"
     remote_url: str = ""
