@@ -51,9 +51,17 @@ def _compiled(pattern: str) -> tuple[tuple[str | tuple[Token, ...], ...], ...]:
     if len(pattern) > _MAX_PATTERN:
         raise Broken(pattern)
     return tuple(
-        tuple(part if part == "**" else tokens(part) for part in _split(text))
+        tuple(part if part == "**" else _strict(tokens(part)) for part in _split(text))
         for text in _alternatives(pattern)
     )
+
+
+def _strict(wanted: tuple[Token, ...]) -> tuple[Token, ...]:
+    """Three stars or more at the end of a part match at least one letter, as in doublestar."""
+    bare = len(wanted)
+    while bare and wanted[bare - 1] == ANY:
+        bare -= 1
+    return (*wanted[:bare], ONE, ANY) if len(wanted) - bare > 2 else wanted
 
 
 def _alternatives(pattern: str) -> list[str]:
@@ -86,7 +94,8 @@ def _first_braces(text: str) -> tuple[int, int, list[str]] | None:
             depth -= 1
             if not depth:
                 cuts.append(place)
-                options = [text[a + 1 : b] for a, b in pairwise(cuts)]
+                # within braces, ** crosses no slash
+                options = [text[a + 1 : b].replace("**", "*") for a, b in pairwise(cuts)]
                 return start, place, options
         elif depth == 1 and letter == ",":
             cuts.append(place)
@@ -116,11 +125,10 @@ def _class_end(text: str, start: int) -> int:
     place = start + 1
     if text[place : place + 1] == "^":
         place += 1
-    first = place
     while place < len(text):
         if text[place] == "\\":
             place += 1
-        elif text[place] == "]" and place > first:
+        elif text[place] == "]":
             return place
         place += 1
     raise Broken(text)
@@ -213,6 +221,8 @@ def _in_class(text: str, letter: str) -> bool:
 
 
 def _class_letter(text: str, place: int) -> tuple[str, int]:
+    if text[place] == "-":
+        raise Broken(text)
     if text[place] == "\\":
         place += 1
         if place >= len(text):

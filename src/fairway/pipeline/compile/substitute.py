@@ -155,7 +155,8 @@ class _Reader:
         offset = self.argument(":}", depth)
         length = None
         if self.peek() == ":":
-            self.at += 1
+            while self.peek() == ":":
+                self.at += 1
             length = self.argument("}", depth)
         if not offset or length == "":
             raise self.fail("a number is missing after the colon", start)
@@ -166,16 +167,20 @@ class _Reader:
     def case(self, value: str, _start: int, _depth: int) -> str:
         sign = self.peek()
         self.at += 1
-        whole = self.peek() in {",", "^"}
-        self.at += 1 if whole else 0
+        second = self.peek() if self.peek() in {",", "^"} else ""
+        self.at += len(second)
+        if second and second != sign:  # Drone knows no such form and leaves the value
+            return value
         change = str.lower if sign == "," else str.upper
-        return change(value) if whole else change(value[:1]) + value[1:]
+        return change(value) if second else change(value[:1]) + value[1:]
 
-    def remove(self, value: str, _start: int, depth: int) -> str:
+    def remove(self, value: str, start: int, depth: int) -> str:
         sign = self.peek()
         self.at += 1
         longest = self.peek() == sign
         self.at += 1 if longest else 0
+        if self.peek() == "}":
+            raise self.fail("a pattern is missing", start)
         pattern = self.argument("}", depth)
         cut = trim.prefix if sign == "#" else trim.suffix
         return cut(value, pattern, longest=longest)
@@ -185,6 +190,8 @@ class _Reader:
         mode = self.peek() if self.peek() in {"/", "#", "%"} else ""
         self.at += 1 if mode else 0
         pattern = self.argument("/\n", depth, escapes=True)
+        if not pattern and self.peek() == "/":
+            raise self.fail("a pattern is missing", start)
         if self.peek() != "/":
             raise self.fail("the second slash of a replacement is missing", start)
         self.at += 1

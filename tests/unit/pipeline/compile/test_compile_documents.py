@@ -262,6 +262,7 @@ def test_a_value_cannot_change_what_stands_in_other_lines() -> None:
 @pytest.mark.parametrize(("count", "codes"), [(10_000, []), (60_000, ["script-too-long"])])
 def test_commands_that_fit_into_no_container_are_refused(count: int, codes: list[str]) -> None:
     commands = f"echo {'x' * 100}\n    " * (count // 10)
-    text = f"kind: pipeline\nname: a\nsteps:\n- name: x\n  image: i\n  commands:\n  - |\n    {commands}\n"
+    head = "kind: pipeline\nname: a\nsteps:\n- name: x\n  image: i\n  commands:\n  - |\n    "
+    text = f"{head}{commands}\n"
     (pipeline,) = plan(text, Context()).pipelines
     assert [error.code for error in pipeline.errors] == codes

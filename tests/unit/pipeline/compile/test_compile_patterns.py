@@ -22,7 +22,8 @@ YES = [
     (r"\*", "*"),
     ("{a,b{c,d}}e", "bde"),
     ("v{1,2}.*", "v2.0"),
-    ("[]a]", "]"),
+    ("***", "a"),
+    ("a**", "a"),
     ("refs/{heads,tags}/**", "refs/tags/v1"),
 ]
 NO = [
@@ -33,6 +34,12 @@ NO = [
     ("[^a]", "/"),
     ("**", None),
     ("a", "ab"),
+    ("[]a]", "]"),
+    ("[a-]", "-"),
+    ("[-a]", "-"),
+    ("***", ""),
+    ("{**/a,b}", "x"),
+    ("{**,b}", "a/c"),
     ("a**", "a/b"),
     ("[z-a]", "m"),
 ]
@@ -48,7 +55,9 @@ def test_the_pattern_does_not_match(pattern: str, name: str) -> None:
     assert not glob.match(pattern, name)
 
 
-@pytest.mark.parametrize("pattern", ["[", "[]", "[^]", "{a", "a\\", "[a-", "{a,[}", "{a}" * 300])
+@pytest.mark.parametrize(
+    "pattern", ["[", "[]", "[]a]", "[-a]", "[^]", "{a", "a\\", "[a-", "{a,[}", "{a}" * 300]
+)
 def test_a_broken_pattern_matches_nothing(pattern: str) -> None:
     assert not glob.match(pattern, pattern)
 
