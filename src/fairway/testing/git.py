@@ -18,9 +18,7 @@ from fairway.git.packets import Command
 from fairway.kit import clock
 from fairway.model.commit import CommitFacts
 from fairway.model.errors import NotFound
-from fairway.model.repository import Repository
 from fairway.source.announce import Announcer, Change
-from fairway.source.sources import TEMPLATES, template_names
 
 
 class _Commit(Struct, frozen=True):
@@ -160,15 +158,6 @@ class SimulatedGit:
         await asyncio.sleep(0)
         found = self._find(repository_id, ref)
         return None if found is None else found.facts.sha
-
-    async def templates(self, repository: Repository, text: str) -> dict[str, str]:
-        """As `Sources.templates`, from the repository itself only."""
-        head = f"refs/heads/{repository.default_branch}"
-        found = {
-            name: await self.config(repository.id, head, f"{TEMPLATES}/{name}")
-            for name in template_names(text)
-        }
-        return {name: data for name, data in found.items() if data is not None}
 
     def _find(self, number: int, name: str) -> _Commit | None:
         known = self._commits.get(number, {})

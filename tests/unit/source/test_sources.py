@@ -9,8 +9,7 @@ import pytest
 
 from fairway.git.folders import Folders
 from fairway.git.reads import Reads
-from fairway.source.sources import Sources, template_names
-from fairway.store.database import Database
+from fairway.source.sources import Sources
 from fairway.testing.contracts.sources import SourcesContract, Subject
 from fairway.testing.git import SimulatedGit
 from fairway.testing.gitwriter import write_commit
@@ -37,11 +36,11 @@ class Simulated(Subject):
 class Real(Subject):
     """A bare repository on disk."""
 
-    def __init__(self, database: Database, root: Path) -> None:
+    def __init__(self, root: Path) -> None:
         self.folders = Folders(root)
         self.folders.prepare()
         self.reads = Reads(self.folders)
-        self.sources = Sources(database, self.reads)
+        self.sources = Sources(self.reads)
         self.repository = 7
         self.path = self.folders.ensure(7, "7", "main")
 
@@ -53,30 +52,14 @@ class Real(Subject):
 
 
 @pytest.fixture(params=["real", "simulated"])
-async def subject(
-    request: pytest.FixtureRequest, database: Database, tmp_path: Path
-) -> AsyncIterator[Subject]:
+async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
     if request.param == "simulated":
         yield Simulated()
         return
-    real = Real(database, tmp_path / "git")
+    real = Real(tmp_path / "git")
     yield real
     real.reads.close()
 
 
 class TestSources(SourcesContract):
     """The contract, on both."""
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("kind: template\nload: one.star\n", ["one.star"]),
-        ("load: 'a/b.yaml' # x\n---\nload: \"c.jsonnet\"\n", ["a/b.yaml", "c.jsonnet"]),
-        ("load: ../secret\n", []),
-        ("  load: nested\nupload: x\nload:\n", []),
-        ("load: x\nload: x\n", ["x"]),
-    ],
-)
-def test_the_names_of_templates(text: str, names: list[str]) -> None:
-    assert template_names(text) == names
