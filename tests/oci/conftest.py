@@ -17,13 +17,10 @@ from pathlib import Path
 
 import pytest
 from differences import REFERENCE_LACKS
+from setting import our_deps
 from spec import Api
 
-from fairway.blob.folder import Folder
-from fairway.image.registry import Deps, registry_app
-from fairway.image.registry.access import Open
-from fairway.store.database import Database, sqlite_url
-from fairway.store.schema import metadata
+from fairway.image.registry import registry_app
 from fairway.testing.http import free_port, served
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,14 +47,6 @@ def tool() -> Callable[[str], Path]:
         return Path(done.stdout.strip())
 
     return built
-
-
-def our_deps(folder: Path, **more: object) -> Deps:
-    """A registry of ours in a folder."""
-    database = Database(sqlite_url(folder / "registry.db"), durable=False)
-    metadata.create_all(database.engine)
-    given = {"access": Open(), "key": bytes(32), **more}
-    return Deps(db=database, blobs=Folder(folder / "blobs"), **given)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from box import LOGIN, TOKEN, Box
 from people import People
+from setting import our_deps
 from spec import Api, sha
 
-from conftest import our_deps
 from fairway.image.registry import registry_app
 from fairway.testing.http import served
 

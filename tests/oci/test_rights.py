@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 from people import People
+from setting import our_deps
 from spec import NOWHERE, OCTETS, Api, code, sha
 
-from conftest import our_deps
 from fairway.image.registry import registry_app
 from fairway.kit import clock
 from fairway.testing.http import served

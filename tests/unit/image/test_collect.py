@@ -6,9 +6,9 @@ import random
 from collections.abc import AsyncIterator
 
 import pytest
+from registry_client import Client, Time, index, manifest, sha
 from sqlalchemy import Connection, Table, insert
 
-from conftest import Client, Time, index, manifest, sha
 from fairway.image.collect import Collected, Policy, collect
 from fairway.store import schema
 from fairway.store.database import Database
@@ -259,7 +259,7 @@ async def _is_whole(client: Client, name: str, reference: str) -> None:
         assert sha(answer.content) == one["digest"]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 async def test_no_push_in_flight_misses_anything(client: Client, time: Time, seed: int) -> None:
     if client.deps.db.sqlite is False and seed > 1:
         pytest.skip("a few histories are enough where each statement is a round trip")

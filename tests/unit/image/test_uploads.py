@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from registry_client import Client, manifest, sha
 
-from conftest import Client, manifest, sha
 from fairway.blob.blob import CHUNK
 from fairway.blob.folder import Folder
 from fairway.image.registry import Deps, registry_app
