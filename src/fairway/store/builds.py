@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from fairway.kit import clock
 from fairway.model.build import Build
@@ -21,9 +21,26 @@ from fairway.store.schema import build, repository
 UNFINISHED = tuple(str(status) for status in Status if status not in DONE)
 
 
+_REPOSITORY: Final = select(repository).where(repository.c.id == bindparam("of"))
+_CHANGE: Final = (
+    update(build).where(build.c.id == bindparam("of")).values(version=build.c.version + 1)
+)
+_BY_ID: Final = select(build).where(build.c.id == bindparam("of"))
+_LOCKED: Final = _BY_ID.with_for_update()
+_BY_NUMBER: Final = select(build).where(
+    build.c.repository == bindparam("of"), build.c.number == bindparam("number")
+)
+_OVERDUE: Final = (
+    select(build)
+    .where(build.c.status == Status.RUNNING, build.c.deadline <= bindparam("now"))
+    .where(build.c.verdict == "")
+    .order_by(build.c.id)
+)
+
+
 def repository_of(db: Connection, number: int) -> Repository:
     """A repository's facts. Raises `NotFound`."""
-    row = db.execute(select(repository).where(repository.c.id == number)).first()
+    row = db.execute(_REPOSITORY, {"of": number}).first()
     if row is None:
         raise NotFound(f"there is no repository with id {number}", code="repository-not-found")
     return to(row, Repository)
@@ -56,13 +73,12 @@ def create(db: Connection, values: dict[str, Any]) -> Build:
 
 def change(db: Connection, build_id: int, **values: Any) -> None:
     """Write columns of one build."""
-    done = {**values, "version": build.c.version + 1}
-    db.execute(update(build).where(build.c.id == build_id).values(done))
+    db.execute(_CHANGE, {**values, "of": build_id})
 
 
 def find(db: Connection, build_id: int) -> Build:
     """One build. Raises `NotFound`."""
-    row = db.execute(select(build).where(build.c.id == build_id)).first()
+    row = db.execute(_BY_ID, {"of": build_id}).first()
     if row is None:
         raise NotFound(f"there is no build with id {build_id}", code="build-not-found")
     return to(row, Build)
@@ -73,8 +89,7 @@ def locked(db: Connection, build_id: int) -> Build:
 
     Whatever changes a build's stages begins with this, so that two ends at once meet in order.
     """
-    query = select(build).where(build.c.id == build_id).with_for_update()
-    row = db.execute(query).first()
+    row = db.execute(_LOCKED, {"of": build_id}).first()
     if row is None:
         raise NotFound(f"there is no build with id {build_id}", code="build-not-found")
     return to(row, Build)
@@ -82,8 +97,7 @@ def locked(db: Connection, build_id: int) -> Build:
 
 def by_number(db: Connection, repository_id: int, number: int) -> Build | None:
     """A repository's build of this number."""
-    query = select(build).where(build.c.repository == repository_id, build.c.number == number)
-    row = db.execute(query).first()
+    row = db.execute(_BY_NUMBER, {"of": repository_id, "number": number}).first()
     return to(row, Build) if row else None
 
 
@@ -103,10 +117,7 @@ def unfinished(db: Connection, repository_id: int | None = None) -> list[Build]:
 
 def overdue(db: Connection, now: int) -> list[Build]:
     """Running builds whose deadline has passed and that have not been told to end."""
-    query = select(build).where(
-        build.c.status == Status.RUNNING, build.c.deadline <= now, build.c.verdict == ""
-    )
-    return each(db.execute(query.order_by(build.c.id)), Build)
+    return each(db.execute(_OVERDUE, {"now": now}), Build)
 
 
 def page(  # noqa: PLR0913 the filters of one list

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fairway.kit import clock
@@ -14,25 +14,28 @@ COLLECT: Final = "collect"
 """Who holds it may remove what nothing names; a backup holds it so that nobody does."""
 
 
+_TAKE: Final = (
+    update(lease)
+    .where(lease.c.name == bindparam("of"))
+    .where(or_(lease.c.holder == bindparam("by"), lease.c.until < bindparam("now")))
+    .values(holder=bindparam("by"), until=bindparam("end"))
+)
+
+
 def acquire(db: Connection, name: str, holder: str, seconds: float) -> bool:
     """Take or renew a lease. Returns whether `holder` has it now, for `seconds` from now on."""
     now = clock.now()
     until = now + int(seconds * 1000)
+    if db.execute(_TAKE, {"of": name, "by": holder, "now": now, "end": until}).rowcount == 1:
+        return True
     dialect = sqlite if db.dialect.name == "sqlite" else postgresql
     made = db.execute(
         dialect.insert(lease)
         .values(name=name, holder=holder, until=until)
         .on_conflict_do_nothing(index_elements=["name"])
+        .returning(lease.c.id)
     )
-    if made.rowcount == 1:
-        return True
-    changed = db.execute(
-        update(lease)
-        .where(lease.c.name == name)
-        .where(or_(lease.c.holder == holder, lease.c.until < now))
-        .values(holder=holder, until=until)
-    )
-    return bool(changed.rowcount == 1)
+    return made.first() is not None
 
 
 def release(db: Connection, name: str, holder: str) -> None:

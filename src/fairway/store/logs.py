@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fairway.kit import clock
@@ -12,11 +12,14 @@ from fairway.model.step import Log
 from fairway.store.rows import each, to
 from fairway.store.schema import log, stage, step
 
+_FIND: Final = select(log).where(
+    log.c.step == bindparam("of"), log.c.attempt == bindparam("attempt")
+)
+
 
 def find(db: Connection, step_id: int, attempt: int) -> Log | None:
     """The row of one attempt's log."""
-    query = select(log).where(log.c.step == step_id, log.c.attempt == attempt)
-    row = db.execute(query).first()
+    row = db.execute(_FIND, {"of": step_id, "attempt": attempt}).first()
     return to(row, Log) if row else None
 
 
@@ -30,8 +33,7 @@ def begin(db: Connection, step_id: int, attempt: int) -> Log:
     dialect: Any = sqlite if db.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(log).values(step=step_id, attempt=attempt, created=clock.now())
     db.execute(statement.on_conflict_do_nothing(index_elements=["step", "attempt"]))
-    query = select(log).where(log.c.step == step_id, log.c.attempt == attempt)
-    return to(db.execute(query).one(), Log)
+    return to(db.execute(_FIND, {"of": step_id, "attempt": attempt}).one(), Log)
 
 
 def extend(db: Connection, seen: Log, *, size: int, raw: int, lines: int, truncated: bool) -> bool:

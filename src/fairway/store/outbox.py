@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fairway.kit import clock
@@ -44,6 +44,14 @@ def subscribe(handlers: Iterable[tuple[str, Sequence[str]]]) -> None:
             _handlers[kind] = (*_handlers.get(kind, ()), name)
 
 
+_APPEND_SQLITE: Final = (
+    sqlite.insert(event).on_conflict_do_nothing(index_elements=["key"]).returning(event.c.id)
+)
+_APPEND_POSTGRESQL: Final = (
+    postgresql.insert(event).on_conflict_do_nothing(index_elements=["key"]).returning(event.c.id)
+)
+
+
 def append(db: Connection, what: Event, *, key: str | None = None) -> int | None:
     """Write an event. With `key`, a second one of that key changes nothing and returns None."""
     values = {
@@ -53,11 +61,8 @@ def append(db: Connection, what: Event, *, key: str | None = None) -> int | None
         "payload": msgspec.to_builtins(what),
         "at": clock.now(),
     }
-    dialect: Any = sqlite if db.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(event).values(values)
-    if key is not None:
-        statement = statement.on_conflict_do_nothing(index_elements=["key"])
-    row = db.execute(statement.returning(event.c.id)).first()
+    statement = _APPEND_SQLITE if db.dialect.name == "sqlite" else _APPEND_POSTGRESQL
+    row = db.execute(statement, values).first()
     if row is None:
         return None
     number: int = row[0]
@@ -72,27 +77,31 @@ def append(db: Connection, what: Event, *, key: str | None = None) -> int | None
     return number
 
 
-def due(db: Connection, handlers: Sequence[str], *, limit: int = 100) -> list[Pending]:
-    """What may be handed out now: the eldest of each (handler, subject) that is due."""
-    earlier = delivery.alias("earlier")
-    query = (
-        select(delivery, event.c.type, event.c.payload)
-        .join(event, event.c.id == delivery.c.event)
-        .where(delivery.c.handler.in_(handlers))
-        .where(delivery.c.parked.is_(False), delivery.c.due <= clock.now())
-        .where(
-            ~exists().where(
-                and_(
-                    earlier.c.handler == delivery.c.handler,
-                    earlier.c.subject == delivery.c.subject,
-                    earlier.c.event < delivery.c.event,
-                    earlier.c.parked.is_(False),
-                )
+_earlier = delivery.alias("earlier")
+_MINE: Final = delivery.c.handler.in_(bindparam("handlers", expanding=True))
+_DUE: Final = (
+    select(delivery, event.c.type, event.c.payload)
+    .join(event, event.c.id == delivery.c.event)
+    .where(_MINE, delivery.c.parked.is_(False), delivery.c.due <= bindparam("now"))
+    .where(
+        ~exists().where(
+            and_(
+                _earlier.c.handler == delivery.c.handler,
+                _earlier.c.subject == delivery.c.subject,
+                _earlier.c.event < delivery.c.event,
+                _earlier.c.parked.is_(False),
             )
         )
-        .order_by(delivery.c.event)
-        .limit(limit)
     )
+    .order_by(delivery.c.event)
+    .limit(bindparam("most"))
+)
+_NEXT: Final = select(func.min(delivery.c.due)).where(_MINE, delivery.c.parked.is_(False))
+
+
+def due(db: Connection, handlers: Sequence[str], *, limit: int = 100) -> list[Pending]:
+    """What may be handed out now: the eldest of each (handler, subject) that is due."""
+    asked = {"handlers": list(handlers), "now": clock.now(), "most": limit}
     return [
         Pending(
             id=row.id,
@@ -101,16 +110,13 @@ def due(db: Connection, handlers: Sequence[str], *, limit: int = 100) -> list[Pe
             event=read(row.type, row.payload),
             tries=row.tries,
         )
-        for row in db.execute(query)
+        for row in db.execute(_DUE, asked)
     ]
 
 
 def next_due(db: Connection, handlers: Sequence[str]) -> int | None:
     """When the next delivery may be tried, or None when there is none."""
-    query = select(func.min(delivery.c.due)).where(
-        delivery.c.handler.in_(handlers), delivery.c.parked.is_(False)
-    )
-    at: int | None = db.execute(query).scalar()
+    at: int | None = db.execute(_NEXT, {"handlers": list(handlers)}).scalar()
     return at
 
 

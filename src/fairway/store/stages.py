@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
 from fairway.kit import clock
 from fairway.model.errors import NotFound
@@ -15,6 +15,30 @@ from fairway.model.status import Status
 from fairway.store import steps
 from fairway.store.rows import each, to
 from fairway.store.schema import build, stage
+
+_CHANGE: Final = (
+    update(stage).where(stage.c.id == bindparam("of")).values(version=stage.c.version + 1)
+)
+_BY_ID: Final = select(stage).where(stage.c.id == bindparam("of"))
+_OF_BUILD: Final = select(stage).where(stage.c.build == bindparam("of")).order_by(stage.c.number)
+_LOST: Final = and_(stage.c.status == Status.RUNNING, stage.c.until < bindparam("now"))
+_QUEUED: Final = (
+    select(stage)
+    .where(or_(stage.c.status == Status.PENDING, _LOST), stage.c.type == bindparam("kind"))
+    .order_by(stage.c.id)
+)
+_HELD: Final = (
+    select(stage)
+    .where(stage.c.status == Status.RUNNING, stage.c.machine == bindparam("machine"))
+    .order_by(stage.c.id)
+)
+_EXPIRED: Final = select(stage).where(_LOST).order_by(stage.c.id)
+_ACTIVE: Final = (
+    select(stage).where(stage.c.status.in_([Status.PENDING, Status.RUNNING])).order_by(stage.c.id)
+)
+_BY_TOKEN: Final = select(stage).where(
+    stage.c.id == bindparam("of"), stage.c.token == bindparam("token"), stage.c.token != ""
+)
 
 
 def create(db: Connection, build_id: int, repository_id: int, new: NewStage) -> Stage:
@@ -35,13 +59,12 @@ def create(db: Connection, build_id: int, repository_id: int, new: NewStage) -> 
 
 def change(db: Connection, stage_id: int, **values: Any) -> None:
     """Write columns of one stage."""
-    done = {**values, "version": stage.c.version + 1}
-    db.execute(update(stage).where(stage.c.id == stage_id).values(done))
+    db.execute(_CHANGE, {**values, "of": stage_id})
 
 
 def find(db: Connection, stage_id: int) -> Stage:
     """One stage. Raises `NotFound`."""
-    row = db.execute(select(stage).where(stage.c.id == stage_id)).first()
+    row = db.execute(_BY_ID, {"of": stage_id}).first()
     if row is None:
         raise NotFound(f"there is no stage with id {stage_id}", code="stage-not-found")
     return to(row, Stage)
@@ -49,8 +72,7 @@ def find(db: Connection, stage_id: int) -> Stage:
 
 def of_build(db: Connection, build_id: int) -> list[Stage]:
     """A build's stages in the file's order."""
-    query = select(stage).where(stage.c.build == build_id).order_by(stage.c.number)
-    return each(db.execute(query), Stage)
+    return each(db.execute(_OF_BUILD, {"of": build_id}), Stage)
 
 
 def of_builds(db: Connection, builds: Sequence[int]) -> list[Stage]:
@@ -59,31 +81,24 @@ def of_builds(db: Connection, builds: Sequence[int]) -> list[Stage]:
     return each(db.execute(query.order_by(stage.c.build, stage.c.number)), Stage)
 
 
-def queued(db: Connection, now: int, *, kind: str | None = None) -> list[Stage]:
+def queued(db: Connection, now: int, *, kind: str) -> list[Stage]:
     """What may be leased: pending stages, and running ones whose lease ran out; eldest first."""
-    lost = and_(stage.c.status == Status.RUNNING, stage.c.until < now)
-    query = select(stage).where(or_(stage.c.status == Status.PENDING, lost)).order_by(stage.c.id)
-    if kind is not None:
-        query = query.where(stage.c.type == kind)
-    return each(db.execute(query), Stage)
+    return each(db.execute(_QUEUED, {"now": now, "kind": kind}), Stage)
 
 
 def held_by(db: Connection, machine: str) -> list[Stage]:
     """What this runner holds."""
-    query = select(stage).where(stage.c.status == Status.RUNNING, stage.c.machine == machine)
-    return each(db.execute(query.order_by(stage.c.id)), Stage)
+    return each(db.execute(_HELD, {"machine": machine}), Stage)
 
 
 def expired(db: Connection, now: int) -> list[Stage]:
     """Running stages whose lease ran out."""
-    query = select(stage).where(stage.c.status == Status.RUNNING, stage.c.until < now)
-    return each(db.execute(query.order_by(stage.c.id)), Stage)
+    return each(db.execute(_EXPIRED, {"now": now}), Stage)
 
 
 def active(db: Connection) -> list[Stage]:
     """Pending and running stages, eldest first: what concurrency limits count."""
-    query = select(stage).where(stage.c.status.in_([Status.PENDING, Status.RUNNING]))
-    return each(db.execute(query.order_by(stage.c.id)), Stage)
+    return each(db.execute(_ACTIVE), Stage)
 
 
 def claim(
@@ -109,25 +124,25 @@ def claim(
     return bool(db.execute(query).rowcount == 1)
 
 
+_RENEW: Final = (
+    update(stage)
+    .where(stage.c.id == bindparam("of"), stage.c.token == bindparam("token_"))
+    .where(stage.c.status == Status.RUNNING)
+    .values(until=bindparam("until_"))
+    .returning(stage)
+)
+
+
 def renew(db: Connection, stage_id: int, token: str, until: int) -> Stage | None:
     """Extend a lease; None when the token is no longer the stage's. A stage that ended stays."""
-    query = (
-        update(stage)
-        .where(stage.c.id == stage_id, stage.c.token == token, stage.c.status == Status.RUNNING)
-        .values(until=until)
-        .returning(stage)
-    )
-    row = db.execute(query).first()
-    if row is None:
-        query_ended = select(stage).where(stage.c.id == stage_id, stage.c.token == token)
-        row = db.execute(query_ended.where(stage.c.token != "")).first()
-    return to(row, Stage) if row else None
+    values = {"of": stage_id, "token_": token, "until_": until}
+    row = db.execute(_RENEW, values).first()
+    return to(row, Stage) if row else by_token(db, stage_id, token)
 
 
 def by_token(db: Connection, stage_id: int, token: str) -> Stage | None:
     """The stage if this token is still the one that it was last leased with."""
-    query = select(stage).where(stage.c.id == stage_id, stage.c.token == token)
-    row = db.execute(query.where(stage.c.token != "")).first()
+    row = db.execute(_BY_TOKEN, {"of": stage_id, "token": token}).first()
     return to(row, Stage) if row else None
 
 

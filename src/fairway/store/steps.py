@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from fairway.model.errors import NotFound
 from fairway.model.stage import NewStep
@@ -16,6 +16,13 @@ from fairway.store.rows import each, to
 from fairway.store.schema import stage, step
 
 _DONE = [str(status) for status in DONE]
+
+
+_OF_STAGE: Final = select(step).where(step.c.stage == bindparam("of")).order_by(step.c.number)
+_CHANGE: Final = update(step).where(step.c.id == bindparam("of"))
+_AT: Final = select(step).where(
+    step.c.stage == bindparam("of"), step.c.number == bindparam("number")
+)
 
 
 def create(db: Connection, stage_id: int, news: Sequence[NewStep]) -> None:
@@ -29,13 +36,12 @@ def create(db: Connection, stage_id: int, news: Sequence[NewStep]) -> None:
 
 def change(db: Connection, step_id: int, **values: Any) -> None:
     """Write columns of one step."""
-    db.execute(update(step).where(step.c.id == step_id).values(values))
+    db.execute(_CHANGE, {**values, "of": step_id})
 
 
 def of_stage(db: Connection, stage_id: int) -> list[Step]:
     """A stage's steps in order."""
-    query = select(step).where(step.c.stage == stage_id).order_by(step.c.number)
-    return each(db.execute(query), Step)
+    return each(db.execute(_OF_STAGE, {"of": stage_id}), Step)
 
 
 def of_build(db: Connection, build_id: int) -> list[Step]:
@@ -46,7 +52,7 @@ def of_build(db: Connection, build_id: int) -> list[Step]:
 
 def at(db: Connection, stage_id: int, number: int) -> Step:
     """One step of a stage. Raises `NotFound`."""
-    row = db.execute(select(step).where(step.c.stage == stage_id, step.c.number == number)).first()
+    row = db.execute(_AT, {"of": stage_id, "number": number}).first()
     if row is None:
         raise NotFound(f"stage {stage_id} has no step {number}", code="step-not-found")
     return to(row, Step)
