@@ -25,7 +25,7 @@ class NoReports:
     def __init__(self, found: Findings | None = None) -> None:
         self.found = found or Findings()
 
-    async def read(self, folder: Path, wanted: Reports) -> Findings:
+    async def read(self, folder: Path, wanted: Reports) -> Findings:  # noqa: ARG002 a stub
         """What it was told."""
         return self.found
 
@@ -42,7 +42,8 @@ class PluginStub:
         self.jobs.append(job)
         await job.log(b"plugin at work\n")
         end = self._act(job)
-        return (await end) if asyncio.iscoroutine(end) else end
+        done: PluginEnd = (await end) if asyncio.iscoroutine(end) else end
+        return done
 
 
 def steps(*scripts: str | dict[str, Any]) -> tuple[StepGraph, ...]:
@@ -84,7 +85,7 @@ class Bench:
         self.reports = fields.pop("reports", NoReports())
         self.patience = fields.pop("patience_s", 60.0)
 
-    def _note(self, stage: int, kind: str, what: object) -> None:
+    def _note(self, _stage: int, kind: str, what: object) -> None:
         self.events.append((asyncio.get_running_loop().time(), kind, what))
 
     def runner(self, dispatch: Any = None) -> Runner:
@@ -98,7 +99,7 @@ class Bench:
             workspaces=self.workspaces,
             reports=self.reports,
             settings=settings,
-            spread=random.Random(1),
+            spread=random.Random(1),  # noqa: S311 jitter
         )
         return Runner(dispatch or self.dispatch, tools)
 
@@ -116,7 +117,7 @@ class Bench:
         self.dispatch.add(what)
         async with self.running() as runner:
             await self.dispatch.ended()
-            while runner.active:
+            while runner.active:  # noqa: ASYNC110 virtual time
                 await asyncio.sleep(0.1)
         if self.engine.left():
             raise AssertionError(f"left behind: {self.engine.left()}")

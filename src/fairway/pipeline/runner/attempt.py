@@ -65,6 +65,7 @@ class Attempt:
         number: int,
         log: LogWriter,
         up: Callable[[], None],
+        shared: Callable[[], Awaitable[None]],
     ) -> None:
         self._tools = tools
         self._engine = engine
@@ -73,6 +74,7 @@ class Attempt:
         self._number = number
         self._log = log
         self._up = up
+        self._shared = shared
         self._killed = asyncio.Event()
         self._timed_out = False
         self._not_ready = ""
@@ -92,7 +94,7 @@ class Attempt:
         """
         began = since or clock.now()
         try:
-            await self._or_killed(self._patiently(lambda: self._start(environment)))
+            await self._or_killed(self._start(environment))
         except Killed:
             # The engine may have started it after all; destroying the stage ends it for good.
             await self._stop()
@@ -116,7 +118,10 @@ class Attempt:
             _log.info("step %s: the end of its log cannot be had: %s", self._step.name, error)
 
     async def _start(self, environment: Environment) -> None:
-        await self._engine.start(self._place, self._step, environment, attempt=self._number)
+        await self._shared()
+        await self._patiently(
+            lambda: self._engine.start(self._place, self._step, environment, attempt=self._number)
+        )
 
     async def _follow(self) -> Ended:
         return await self._engine.follow(

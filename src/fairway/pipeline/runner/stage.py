@@ -45,6 +45,8 @@ class StageRun:
         self._built = dict(lease.built)
         self._halt: Halt | None = None
         self._changed = asyncio.Event()
+        self._prepared = asyncio.Event()
+        self._unprepared: FairwayError | None = None
         self._began = clock.now()
         self._place: Place | None = None
 
@@ -93,8 +95,8 @@ class StageRun:
         self._seen = {state.number: _seen(state) for state in self._states.values()}
         known = {step.number for step in self._graph.steps}
         self._seen = {number: seen for number, seen in self._seen.items() if number in known}
-        await self._setup(self._place)
         async with together() as group:
+            group.create_task(self._prepare(self._place), name="setup")
             await self._drive(group)
         return self._report()
 
@@ -120,6 +122,20 @@ class StageRun:
             auths=images.auths(lease, self._graph),
             hosts=settings.hosts,
         )
+
+    async def _prepare(self, place: Place) -> None:
+        """Make what containers share, beside the clone, which needs none of it."""
+        try:
+            await self._setup(place)
+        except FairwayError as error:
+            self._unprepared = error
+        self._prepared.set()
+
+    async def shared(self) -> None:
+        """Return once containers may start. Raises what went wrong."""
+        await self._prepared.wait()
+        if self._unprepared is not None:
+            raise self._unprepared
 
     async def _setup(self, place: Place) -> None:
         loop, tries = asyncio.get_running_loop(), 0

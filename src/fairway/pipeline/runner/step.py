@@ -46,6 +46,10 @@ class Stage(Protocol):
         """The step's environment, were it to start now."""
         ...
 
+    async def shared(self) -> None:
+        """Return once containers may start. Raises what went wrong."""
+        ...
+
     def built(self) -> Mapping[str, str]:
         """Images that the build has pushed so far, by name."""
         ...
@@ -162,6 +166,7 @@ class StepRun:
             number=number,
             log=log,
             up=lambda: stage.up(step),
+            shared=stage.shared,
         )
         self._attempt = attempt
         if self._killed.is_set():
