@@ -25,7 +25,7 @@ from fairway.model.token import TokenScope
 from fairway.pipeline.engine import Engine
 from fairway.pipeline.engines.docker import DockerEngine
 from fairway.pipeline.engines.local import LocalEngine
-from fairway.pipeline.files import FileSignatures
+from fairway.pipeline.files import FileSignatures, TemplateFiles
 from fairway.pipeline.plugin import Plugin
 from fairway.pipeline.plugins.clone import ClonePlugin
 from fairway.pipeline.plugins.docker import BuilderSettings, DockerPlugin
@@ -91,14 +91,14 @@ def open_all(settings: Settings) -> Opened:
 
 def ports(opened: Opened, *, holder: str, gateway: str = "") -> Ports:
     """The system's ports, without a runner's."""
-    sources = Sources(opened.database, opened.reads)
+    sources = Sources(opened.reads)
     return Ports(
         database=opened.database,
         blobs=opened.blobs,
         keyring=opened.keyring,
         sources=sources,
         signatures=FileSignatures(opened.database, opened.keyring),
-        templates=sources,
+        templates=TemplateFiles(opened.database, sources),
         disk=opened.blobs,
         installation=opened.installation,
         holder=holder,
