@@ -21,7 +21,7 @@ _FILE: Final = ".drone.yml"
 
 def asking(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that say for which event a file is looked at."""
-    for option in (
+    options = (
         click.option("--event", type=click.Choice(EVENTS), default="push", show_default=True),
         click.option("--branch", default="", help="The branch or tag; Git's unless given."),
         click.option("--ref", default=""),
@@ -40,7 +40,8 @@ def asking(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="As the operator's environment of every step."),
         click.option("--rewrite", multiple=True, metavar="GLOB=IMAGE",
                      help="As a line of the operator's table of image names."),
-    ):  # fmt: skip
+    )  # fmt: skip
+    for option in reversed(options):
         command = option(command)
     return command
 

@@ -25,7 +25,7 @@ _data = click.option(
 
 def serving(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of `up` and `serve`: where to listen, and on what."""
-    for option in (
+    options = (
         click.option("--port", type=click.IntRange(1, 65535), default=None),
         click.option("--listen", multiple=True, metavar="ADDRESS[:PORT]",
                      help="Besides loopback; needs TLS or --behind-proxy."),
@@ -39,7 +39,8 @@ def serving(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--capacity", type=click.IntRange(1, 1000), default=None,
                      help="Pipelines at once."),
         click.option("--log-format", type=click.Choice(["text", "json"]), default=None),
-    ):  # fmt: skip
+    )  # fmt: skip
+    for option in reversed(options):
         command = option(command)
     return command
 
