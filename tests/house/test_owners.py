@@ -29,6 +29,7 @@ OWNERS: dict[str, set[str]] = {
     "users": {"access"},
     "settings": {"pipeline", "ports", "boot"},
     "dump": {"boot"},
+    "sealed": {"access"},  # a new key seals every secret again, whoever it belongs to
     "crons": {"source"},
     "images": {"image"},
     "idempotency": {"api"},
