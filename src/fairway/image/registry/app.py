@@ -21,7 +21,6 @@ Endpoint = Callable[..., Awaitable[None]]
 
 _log = logging.getLogger(__name__)
 _VERSION: Final = {"docker-distribution-api-version": "registry/2.0"}
-_NOBODY: Final = "-"
 
 
 class _Registry:

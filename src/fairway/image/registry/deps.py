@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fairway.blob.blob import Blobs
 from fairway.image.registry.access import Access, Action
@@ -46,7 +46,6 @@ class Call:
     request: Request
     asker: Asker
     name: str
-    open_uploads: set[str] = field(default_factory=set)
 
     async def need(self, action: Action, name: str = "") -> None:
         """Raise RegistryError unless the asker may do this."""
