@@ -6,7 +6,7 @@ from fairway.model.errors import BadFile
 from fairway.pipeline.compile import hints, legacy, substitute
 from fairway.pipeline.compile.context import Context
 from fairway.pipeline.compile.finding import Finding, Findings
-from fairway.pipeline.compile.loading import Loaded, load
+from fairway.pipeline.compile.loading import Loaded, file_name, load
 from fairway.pipeline.compile.samples import samples
 
 
@@ -17,7 +17,7 @@ def lint(text: str, context: Context) -> list[Finding]:
     findings.all.extend(raw.findings)
     variables = samples(context, raw.pipelines[0] if raw.pipelines else None)
     try:
-        put_in = substitute.substitute(raw.text, variables, name=context.filename)
+        put_in = substitute.substitute(raw.text, variables, name=file_name(raw.text, context))
         if put_in != raw.text:
             findings.all.extend(load(put_in, context).findings)
     except BadFile as error:

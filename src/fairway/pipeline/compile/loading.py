@@ -17,6 +17,7 @@ from fairway.pipeline.compile.documents import Document
 from fairway.pipeline.compile.finding import Finding, Findings, Scope
 from fairway.pipeline.compile.reader import read_pipeline
 
+CONVERTED: Final = "# made by Fairway of another form of this file\n"
 _LONGEST_KEPT: Final = 256 * 1024  # a larger file is read anew each time
 
 
@@ -55,9 +56,10 @@ def load(text: str, context: Context) -> Loaded:
         text = expand(text, context)
     except BadFile as error:
         return _unread(text, error, context.filename)
+    name = file_name(text, context)
     if len(text) > _LONGEST_KEPT:
-        return _load(text, context.filename, context.repo.trusted)
-    return _load_kept(text, context.filename, context.repo.trusted)
+        return _load(text, name, context.repo.trusted)
+    return _load_kept(text, name, context.repo.trusted)
 
 
 @lru_cache(maxsize=16)
@@ -97,8 +99,15 @@ def read_checked(parts: Sequence[Document], filename: str, *, trusted: bool) -> 
 def expand(text: str, context: Context) -> str:
     """Templates put in, an old (0.8) file converted. Raises `BadFile`."""
     if legacy.is_legacy(text):
-        return legacy.convert(text, name=context.filename)
-    return template.expand(text, context)
+        made = legacy.convert(text, name=context.filename)
+    else:
+        made = template.expand(text, context)
+    return text if made == text else CONVERTED + made
+
+
+def file_name(text: str, context: Context) -> str:
+    """The file's name for messages: lines of a converted text are not those of the file."""
+    return f"{context.filename} (converted)" if text.startswith(CONVERTED) else context.filename
 
 
 def first_error(findings: Sequence[Finding]) -> BadFile | None:

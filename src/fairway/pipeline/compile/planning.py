@@ -16,7 +16,7 @@ from fairway.pipeline.compile.documents import KINDS, Document, Part, read_part
 from fairway.pipeline.compile.edges import bypass
 from fairway.pipeline.compile.environ import substitution_variables
 from fairway.pipeline.compile.finding import Finding, Findings, Scope
-from fairway.pipeline.compile.loading import Loaded, first_error, load, read_checked
+from fairway.pipeline.compile.loading import Loaded, file_name, first_error, load, read_checked
 from fairway.pipeline.compile.stage import build_graph
 from fairway.pipeline.graph import StageGraph
 
@@ -156,12 +156,13 @@ def _unknown(document: Document, number: int) -> PlannedPipeline:
 
 def _shared_errors(loaded: Loaded, context: Context) -> list[Finding]:
     """What would stop every stage of a type once `${...}` is put in, by the first one's values."""
+    name = file_name(loaded.text, context)
     first = loaded.pipelines[0] if loaded.pipelines else None
     try:
         variables = substitution_variables(context, first)
-        text = substitute.substitute(loaded.text, variables, name=context.filename)
+        text = substitute.substitute(loaded.text, variables, name=name)
     except BadFile as error:
-        findings = Findings(context.filename)
+        findings = Findings(name)
         findings.caught(error)
         return findings.all
     put_in = loaded if text == loaded.text else load(text, context)
@@ -214,9 +215,9 @@ def load_one(raw: Loaded, pipeline: Pipeline, context: Context) -> Loaded:
 
 def _read_one(raw: Loaded, pipeline: Pipeline, context: Context) -> Loaded:
     """The same, where `depends_on` is already without those that do not match."""
-    findings = Findings(context.filename, scope=Scope.STAGE, pipeline=pipeline.name)
+    name, variables = file_name(raw.text, context), substitution_variables(context, pipeline)
+    findings = Findings(name, scope=Scope.STAGE, pipeline=pipeline.name)
     part = next(item.part for item in raw.documents if item.node is pipeline.node)
-    name, variables = context.filename, substitution_variables(context, pipeline)
     try:
         text = substitute.substitute(part.text, variables, name=name, first_line=part.line)
         document = read_part(Part(text, part.line), name=name)

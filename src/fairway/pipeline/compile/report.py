@@ -32,6 +32,7 @@ def report(text: str, context: Context) -> dict[str, Any]:
         "event": build.event,
         "branch": build.target,
         "ref": build.ref,
+        "converted": planned.text if planned.text != text else None,
         "errors": [finding_data(finding) for finding in planned.errors],
         "warnings": [finding_data(finding) for finding in planned.warnings],
         "pipelines": [_pipeline(item, planned.text, context) for item in planned.pipelines],

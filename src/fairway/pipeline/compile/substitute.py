@@ -194,7 +194,8 @@ class _Reader:
             raise self.fail("a pattern is missing", start)
         if self.peek() != "/":
             raise self.fail("the second slash of a replacement is missing", start)
-        self.at += 1
+        while self.peek() == "/":
+            self.at += 1
         into = "" if self.peek() == "}" else self.argument("}", depth, escapes=True)
         return _replaced(value, mode, pattern, into)
 

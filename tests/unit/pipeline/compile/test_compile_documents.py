@@ -266,3 +266,13 @@ def test_commands_that_fit_into_no_container_are_refused(count: int, codes: list
     text = f"{head}{commands}\n"
     (pipeline,) = plan(text, Context()).pipelines
     assert [error.code for error in pipeline.errors] == codes
+
+
+def test_errors_of_a_converted_file_say_that_its_lines_are_not_the_files() -> None:
+    text = "pipeline:\n  a: {image: x, privileged: true}\n  b: {image: ${Q}}\n"
+    planned = plan(text.replace("${Q}", "'${'"), Context())
+    found = {error.where for error in planned.pipelines[0].errors}
+    assert all(where.startswith(".drone.yml (converted):") for where in found)
+    assert plan(text, Context()).errors[0].where.startswith(".drone.yml:3:")
+    again = plan(planned.text, Context())
+    assert {error.where for error in again.pipelines[0].errors} == found
