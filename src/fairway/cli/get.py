@@ -29,8 +29,9 @@ class Query:
 
     def fetch(self, session: Session) -> list[Any]:
         """The items now."""
-        found = session.api.pages(self.path, self.kind.item, self.params, limit=self.limit)
-        return list(found)
+        asked = self.limit if self.kind.pages else 0
+        found = list(session.api.pages(self.path, self.kind.item, self.params, limit=asked))
+        return found[: self.limit] if self.limit else found
 
 
 @click.command("get")

@@ -157,6 +157,7 @@ RUNNERS: Final = Kind(
         "LABELS": lambda one: ",".join(f"{k}={v}" for k, v in sorted(one.labels.items())),
         "VERSION": lambda one: one.version,
     },
+    pages=False,
 )
 
 AUDIT: Final = Kind(

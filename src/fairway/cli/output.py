@@ -29,6 +29,8 @@ COLOURS: Final = {
     "skipped": "bright_black",
 }
 
+_AS_JSON: Final = "fairway.as_json"
+
 Row = Sequence[str]
 
 
@@ -36,7 +38,10 @@ def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """`-o` and `--json`; the command gets `output`, one of `FORMATS`."""
 
     def chosen(ctx: click.Context, _option: click.Parameter, value: str) -> str:
-        return "json" if ctx.params.pop("as_json", False) else value
+        return "json" if ctx.meta.get(_AS_JSON) else value
+
+    def short(ctx: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001 click's signature
+        ctx.meta[_AS_JSON] = value
 
     command = click.option(
         "-o",
@@ -48,7 +53,12 @@ def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
     )(command)
     return click.option(
-        "--json", "as_json", is_flag=True, is_eager=True, help="The same as -o json."
+        "--json",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=short,
+        help="The same as -o json.",
     )(command)
 
 

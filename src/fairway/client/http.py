@@ -107,7 +107,9 @@ class Api:
         self, path: str, kind: type[T], params: Params | None = None, *, limit: int = 0
     ) -> Iterator[T]:
         """Every item of a list, page by page, at most `limit` (0: all)."""
-        query = {**(params or {}), "limit": min(limit or 100, 100)}
+        query = {**(params or {})}
+        if limit:
+            query["limit"] = min(limit, 100)
         given = 0
         while True:
             page = self.get(path, Page[kind], query)  # type: ignore[valid-type]
