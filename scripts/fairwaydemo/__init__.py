@@ -1,0 +1,1 @@
+"""`make demo`: a film site of three services goes from push to candidate, live in the terminal."""

@@ -1,0 +1,100 @@
+"""The demo: see scripts/demo."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from fairway.model.errors import FairwayError
+from fairwaydemo import story
+from fairwaydemo.ground import ROOT, SERVICES, Ground, Trouble
+from fairwaydemo.screen import Screen
+from fairwaydemo.story import Outcome
+
+
+def tell(ground: Ground, screen: Screen) -> list[Outcome]:
+    """Everything that happens."""
+    outcomes: list[Outcome] = []
+    screen.chapter("Fairway starts")
+    ground.clear()
+    ground.start()
+    screen.say("Base images come from Debian's packages: no registry is needed but Fairway's own.")
+    ground.base_images()
+    ground.repositories()
+    for service in SERVICES:
+        screen.chapter(f"{service}: {story.ABOUT[service]}")
+        outcomes.append(story.must_pass(ground, story.push(ground, service, "first push")))
+    screen.say("\n  [cyan]6[/] the deployment comes with a later version of Fairway (issue 3/3)")
+    screen.chapter("A push that fails its tests")
+    title = story.break_search(ground)
+    screen.say("Its unit tests pass, its image is built: only the real database shows the mistake.")
+    outcomes.append(story.push(ground, "catalogue", title.lower()))
+    screen.chapter("One step again, on the kept workspace")
+    outcomes.append(story.retry(ground, "storefront", outcomes[2].number, step="load"))
+    return outcomes
+
+
+def close(ground: Ground, screen: Screen, outcomes: list[Outcome], *, leave: bool) -> None:
+    """The table, and what to do next."""
+    screen.chapter("What came of it")
+    screen.table(story.summary_table(outcomes))
+    screen.say(f"\n{len(outcomes)} builds in {screen.seconds():.0f} s, all set-up included.")
+    if leave:
+        screen.say("Stopping Fairway and removing what it kept.")
+        return
+    screen.say("Fairway goes on running. Look around:")
+    screen.command(f"export FAIRWAY_CONTEXTS={ground.contexts} PATH=$PATH:{ROOT}/.venv/bin")
+    for words in (
+        "fairway get builds",
+        "fairway get images --candidates",
+        "fairway describe build webflix/catalogue#2",
+        "fairway logs 2 api --repo webflix/catalogue",
+        f"cd {ground.work}/catalogue && git revert HEAD && git push && fairway watch",
+        f"fairway down --data {ground.data} --purge",
+    ):
+        screen.command(words)
+
+
+def write_summary(path: Path, outcomes: list[Outcome], wrong: list[str]) -> None:
+    """What happened, for programs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = {"ok": not wrong, "wrong": wrong, "builds": story.plain(outcomes)}
+    path.write_text(json.dumps(data, indent=2) + "\n")
+
+
+def main() -> int:
+    """The command. Status 1: something was not as it should be."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    screen = Screen()
+    ground = Ground(screen)
+    leave = os.environ.get("DEMO_EXIT", "") not in ("", "0")
+    kept = Path(os.environ.get("DEMO_SUMMARY") or ROOT / ".cache" / "demo" / "summary.json")
+    picture = ROOT / "docs" / "demo.svg" if os.environ.get("DEMO_RECORD") else None
+    try:
+        outcomes = tell(ground, screen)
+        wrong = story.check(outcomes)
+        write_summary(kept, outcomes, wrong)
+        close(ground, screen, outcomes, leave=leave)
+        screen.save(kept.parent, None if wrong else picture)
+    except (Trouble, FairwayError) as error:
+        screen.say("")
+        print(f"error: {error}", file=sys.stderr)
+        log = ground.data / "run"
+        print(f"Fairway's own log lies in {log}; try again: make demo", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted; `make demo` begins anew", file=sys.stderr)
+        return 130
+    finally:
+        if leave:
+            ground.stop()
+    for sentence in wrong:
+        print(f"error: {sentence}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

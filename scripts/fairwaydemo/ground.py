@@ -1,0 +1,238 @@
+"""What the demo stands on: a Fairway of its own, base images, repositories, a receiver."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+from fairway.client import context
+from fairway.client.http import Api
+from fairway.client.wire.system import System
+from fairwaydemo.screen import Screen
+
+ROOT = Path(__file__).resolve().parents[2]
+BASES = ("busybox", "python", "golang", "node", "postgres", "locust")
+ORGANISATION = "webflix"
+SERVICES = ("catalogue", "ratings", "storefront")
+PATIENCE_S = 60.0
+
+
+class Trouble(Exception):
+    """The demo cannot go on; the text says why and what to do."""
+
+
+def folder() -> Path:
+    """Where the demo's Fairway lives: one place for each user and checkout."""
+    mark = zlib.crc32(str(ROOT).encode()) & 0xFFFF
+    return Path(tempfile.gettempdir()) / f"fairway-demo-{os.getuid()}-{mark:04x}"
+
+
+class Ground:
+    """A running Fairway and the way to it."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.screen = screen
+        self.folder = folder()
+        self.data = self.folder / "data"
+        self.work = self.folder / "work"
+        self.contexts = self.folder / "contexts.json"
+        self.notes = self.folder / "notifications.jsonl"
+        self.url = ""
+        self.registry = ""
+        self.token = ""
+        self._api: Api | None = None
+
+    @property
+    def api(self) -> Api:
+        """The API, as the admin that the first start made."""
+        if self._api is None:
+            self._api = Api(self.url, self.token)
+        return self._api
+
+    def environment(self) -> dict[str, str]:
+        """For child processes: our context, no prompts."""
+        mine = {"FAIRWAY_CONTEXTS": str(self.contexts), "GIT_TERMINAL_PROMPT": "0"}
+        return {**os.environ, **mine}
+
+    def fairway(self, *words: str | Path, check: bool = True, stdin: str = "") -> str:
+        """Run a command of Fairway's; returns what it printed. Raises Trouble."""
+        program = Path(sys.executable).with_name("fairway")
+        done = subprocess.run(
+            [program, *map(str, words)],
+            env=self.environment(),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            said = (done.stderr + done.stdout).strip()
+            raise Trouble(f"`fairway {' '.join(map(str, words))}` failed:\n{said}")
+        return done.stdout.strip()
+
+    # ---- Fairway ---------------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Stop and remove what an earlier demo left."""
+        if self.data.exists():
+            self.screen.note(f"an earlier demo lies in {self.folder}: stopping and removing it")
+            self.fairway("down", "--data", self.data, "--purge", "--yes")
+        self._end_receiver()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True, mode=0o711)
+        self.work.mkdir()
+
+    def start(self) -> None:
+        """`fairway up`, in a data directory of its own."""
+        words = ["up", "--data", self.data, "--port", str(free_port()), "--capacity", "2"]
+        self.screen.command(f"fairway up --data {self.data}")
+        with self.screen.waiting("starting Fairway"):
+            self.fairway(*words)
+        found = context.load(self.contexts).named()
+        self.url, self.token = found.url, found.token
+        self.registry = self.api.get("/system", System).registry
+        self.screen.note(f"Fairway runs at {self.url}, its registry is {self.registry}")
+
+    def stop(self) -> None:
+        """Stop all and leave nothing."""
+        self.fairway("down", "--data", self.data, "--purge", "--yes")
+        self._end_receiver()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def base_images(self) -> None:
+        """Base images from Debian's packages, kept from one demo to the next."""
+        cache = Path(os.environ.get("FAIRWAY_CACHE") or ROOT / ".cache").expanduser()
+        self.screen.command(f"fairway image base {' '.join(BASES)}")
+        for name in BASES:
+            with self.screen.waiting(f"base image {name}: the first time takes up to a minute"):
+                began = time.monotonic()
+                made = self.fairway("image", "base", name, "--cache", cache, "-o", "json")
+            item = _items(made)[0]
+            how = "kept" if item["cached"] else "made from Debian's packages"
+            took = time.monotonic() - began
+            size = item["size"] / 1024**2
+            self.screen.note(f"library/{name:<9} {size:6.1f} MB  {how}, {took:.1f} s")
+
+    # ---- repositories ----------------------------------------------------------------------------
+
+    def repositories(self) -> None:
+        """An organisation, a secret of it, and working copies with a commit each."""
+        self.fairway("org", "add", ORGANISATION)
+        self.fairway("secret", "set", "notify_url", "--org", ORGANISATION, stdin=self.receiver())
+        for name in SERVICES:
+            slug = f"{ORGANISATION}/{name}"
+            self.fairway("repo", "create", slug, "--visibility", "internal")
+            copy = self.work / name
+            shutil.copytree(ROOT / "examples" / "webflix" / name, copy, ignore=_built)
+            self.git(name, "init", "--quiet", "--initial-branch=main")
+            self.git(name, "config", "user.name", "Ada Film")
+            self.git(name, "config", "user.email", "ada@webflix.example")
+            self.git(name, "config", "credential.helper", f"store --file={self._credentials()}")
+            self.git(name, "remote", "add", "origin", f"{self.url}/{slug}.git")
+            self.git(name, "add", ".")
+            self.git(name, "commit", "--quiet", "--message", f"Begin the {name}")
+        self.screen.note(f"working copies are in {self.work}")
+
+    def _credentials(self) -> Path:
+        path = self.folder / "git-credentials"
+        path.touch(mode=0o600)
+        path.write_text(self.url.replace("://", f"://admin:{self.token}@") + "\n")
+        return path
+
+    def git(self, name: str, *words: str) -> str:
+        """Run git in a working copy. Raises Trouble."""
+        done = subprocess.run(
+            ["git", *words],
+            cwd=self.work / name,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise Trouble(f"`git {' '.join(words)}` in {name} failed:\n{done.stderr.strip()}")
+        return done.stdout.strip()
+
+    # ---- notifications ---------------------------------------------------------------------------
+
+    def receiver(self) -> str:
+        """Start the receiver of notifications; returns its address."""
+        pid = _server_pid(self.data)
+        command = [sys.executable, "-m", "fairwaydemo.receiver", str(self.notes), str(pid)]
+        with (self.folder / "receiver.log").open("wb") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        (self.folder / "receiver.pid").write_text(str(process.pid))
+        place = self.notes.with_suffix(".url")
+        until = time.monotonic() + PATIENCE_S
+        while not place.exists():
+            if process.poll() is not None or time.monotonic() > until:
+                raise Trouble(f"the receiver did not start: see {self.folder}/receiver.log")
+            _pause()
+        return place.read_text()
+
+    def notifications(self) -> list[dict[str, Any]]:
+        """What the receiver has got so far."""
+        if not self.notes.exists():
+            return []
+        return [json.loads(line) for line in self.notes.read_text().splitlines()]
+
+    def _end_receiver(self) -> None:
+        path = self.folder / "receiver.pid"
+        if not path.exists():
+            return
+        pid = int(path.read_text())
+        try:
+            if "fairwaydemo.receiver" in Path(f"/proc/{pid}/cmdline").read_text():
+                os.kill(pid, signal.SIGTERM)
+        except (OSError, ProcessLookupError):
+            return
+
+
+def _built(_folder: str, names: list[str]) -> set[str]:
+    """What a run in the checkout may have left, and Git ignores."""
+    return {name for name in names if name in ("__pycache__", "static", "reports", ".coverage")}
+
+
+def _items(text: str) -> list[dict[str, Any]]:
+    data = json.loads(text)
+    return list(data["items"])
+
+
+def _pause() -> None:
+    time.sleep(0.1)
+
+
+def _server_pid(data: Path) -> int:
+    for path in sorted((data / "run").glob("*")):
+        try:
+            found = json.loads(path.read_text())
+        except (OSError, ValueError):
+            continue
+        if isinstance(found, dict) and "pid" in found:
+            return int(found["pid"])
+    raise Trouble(f"there is no running Fairway in {data}")
+
+
+def free_port(wished: int = 8480) -> int:
+    """The usual port, or another one where that is taken."""
+    for port in (wished, 0):
+        with socket.socket() as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                one.bind(("0.0.0.0", port))  # every address: Fairway listens on two of them
+            except OSError:
+                continue
+            return int(one.getsockname()[1])
+    raise Trouble("no port is free")
