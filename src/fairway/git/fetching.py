@@ -7,20 +7,17 @@ file or a log. Only http and https are spoken, also after a redirect.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
 from collections.abc import Mapping
 from typing import Final
 
 from fairway.git.folders import Folders, environment
+from fairway.git.tending import end
 from fairway.kit.aio import shielded
 from fairway.kit.secret import Secret
 from fairway.model.errors import Unavailable
 
 DEADLINE_S: Final = 3600.0
 _STDERR: Final = 8192
-_END_S: Final = 5.0
 _WORDS: Final = (
     "fetch",
     "--quiet",
@@ -81,7 +78,7 @@ async def fetch(
     except TimeoutError:
         raise _failed(f"it took longer than {deadline_s:.0f} s") from None
     finally:
-        await shielded(_end(child))
+        await shielded(end(child))
     if status:
         raise _failed(_said(errors, password) or f"git exited with {status}")
 
@@ -92,17 +89,6 @@ async def _errors(child: asyncio.subprocess.Process) -> bytes:
         kept += data
         del kept[:-_STDERR]
     return bytes(kept)
-
-
-async def _end(child: asyncio.subprocess.Process) -> None:
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        if child.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, sign)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_END_S):
-                await child.wait()
 
 
 def _said(errors: bytes, password: Secret | None) -> str:
