@@ -141,4 +141,4 @@ def _untrusted(here: Findings, node: Node, path: str, what: str) -> None:
 
 def volume_named(volumes: Iterable[VolumeConfig], name: str) -> VolumeConfig | None:
     """The pipeline's volume of a name."""
-    return next((volume for volume in volumes if volume.name == name), None)
+    return next((volume for volume in volumes if name and volume.name == name), None)

@@ -125,8 +125,9 @@ def _own_script(text: str) -> dict[str, EnvValue]:
     return {script.VARIABLE: text} if text else {}
 
 
-def _is_privileged(step: Step, context: Context) -> bool:
-    return step.privileged or is_privileged_by_name(step, context.operator.privileged)
+def _is_privileged(place: Place, step: Step) -> bool:
+    names, shared = place.context.operator.privileged, place.pipeline.environment
+    return step.privileged or is_privileged_by_name(step, names, shared=shared)
 
 
 def container_step(place: Place, step: Step, number: int, depends_on: tuple[str, ...]) -> StepGraph:
@@ -144,7 +145,7 @@ def container_step(place: Place, step: Step, number: int, depends_on: tuple[str,
         builtin=plugin,
         service=step.service,
         detach=step.detach or step.service,
-        privileged=not plugin and _is_privileged(step, context),
+        privileged=not plugin and _is_privileged(place, step),
         pull=_PULL.get(step.pull.lower(), PullPolicy.DEFAULT),
         run=run_policy(step.when.status),
         failure=failure_policy(step),

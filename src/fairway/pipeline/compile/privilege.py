@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from fairway.pipeline.compile import images
@@ -18,13 +19,17 @@ def is_plain_container(step: Step) -> bool:
     return bool(step.commands or step.command or step.entrypoint)
 
 
-def is_privileged_by_name(step: Step, privileged: tuple[str, ...]) -> bool:
-    """Drone's rule: the image's name, unless the step could bend what the image does."""
+def is_privileged_by_name(
+    step: Step, privileged: tuple[str, ...], *, shared: Iterable[str] = ()
+) -> bool:
+    """The image's name, unless the step or the variables it shares could bend what the image does.
+
+    Drone looks at the step's own variables only, and not at `LD_*`.
+    """
     if is_plain_container(step) or step.volumes:
         return False
-    if any(
-        key in _SUBVERTING or key.startswith("DOCKER_") for key in map(str.upper, step.environment)
-    ):
+    names = [name.upper() for name in (*step.environment, *shared)]
+    if any(name in _SUBVERTING or name.startswith(("DOCKER_", "LD_")) for name in names):
         return False
     return any(images.same_name(step.image, name) for name in privileged)
 

@@ -190,7 +190,7 @@ def _environment(fields: Fields) -> dict[str, str | SecretRef]:
         if node.kind == "map":
             inner = Fields(node, section.sub(name), section.findings)
             secret = inner.text("from_secret")
-            result[name] = SecretRef(secret) if secret else inner.text("value")
+            result[name] = SecretRef(_own(secret)) if secret else inner.text("value")
         else:
             result[name] = section.text(name)
     return result
@@ -213,7 +213,12 @@ def _secret_name(node: Node) -> str:
         return ""
     quiet = Findings("")
     name = Fields(node, "", quiet).text("from_secret")
-    return "" if quiet.all else name
+    return "" if quiet.all else _own(name)
+
+
+def _own(name: str) -> str:
+    """A secret's name as the file may ask for it: names with a colon are Fairway's own."""
+    return name.replace(":", "?")
 
 
 def _is_nothing(node: Node) -> bool:
