@@ -60,8 +60,20 @@ class App:
         self.installation = installation(settings, ports)
         self.secrets = Secrets(ports.database, ports.keyring)
         self.logs = Logs(ports.database, ports.blobs, limit=settings.pipeline.log_limit_bytes)
-        names = Names(ports.database, registry=settings.registry_name)
         self.candidates = Candidates(ports.database)
+        self._build_pipeline(settings, ports)
+        self.cron_wake = Wake()
+        self.crons = CronController(
+            ports.database, wake=self.cron_wake, announced=ports.database.events
+        )
+        self.housekeeping = Housekeeping(
+            ports.database, ports.blobs, registry_policy(settings), holder=self.holder
+        )
+        self.runner = self._runner(ports.runner) if ports.runner else None
+
+    def _build_pipeline(self, settings: Settings, ports: Ports) -> None:
+        registry = settings.registry_name
+        names = Names(ports.database, registry=registry)
         self.builds = Builds(
             ports.database,
             ports.sources,
@@ -71,9 +83,7 @@ class App:
             wake=self.wake,
             images=names,
         )
-        leases = Leases(
-            self.secrets, self.installation, registry=settings.registry_name, images=names
-        )
+        leases = Leases(self.secrets, self.installation, registry=registry, images=names)
         self.dispatch = LocalDispatch(ports.database, self.logs, leases, wake=self.wake)
         self.reactions = Reactions(ports.database, ports.sources, self.builds)
         self.janitor = Janitor(
@@ -84,14 +94,6 @@ class App:
             limits=limits(settings),
             wake=self.wake,
         )
-        self.cron_wake = Wake()
-        self.crons = CronController(
-            ports.database, wake=self.cron_wake, announced=ports.database.events
-        )
-        self.housekeeping = Housekeeping(
-            ports.database, ports.blobs, registry_policy(settings), holder=self.holder
-        )
-        self.runner = self._runner(ports.runner) if ports.runner else None
 
     def handlers(self) -> dict[str, Callable[..., Awaitable[None]]]:
         """What the story's names mean here."""

@@ -20,7 +20,6 @@ from msgspec import Struct, field
 
 from fairway.model.errors import BadFile, InvalidInput
 
-DEFAULT_PORT: Final = 8480
 ROLES: Final = ("server", "controllers", "runner", "git")
 _GIB: Final = 1024**3
 _PREFIX: Final = "FAIRWAY_"
@@ -31,69 +30,67 @@ _PLAIN: Final = frozenset({"FAIRWAY_DATA", "FAIRWAY_CONFIG"})
 class Http(Struct, frozen=True, forbid_unknown_fields=True):
     """Where we listen, and what links, clone URLs and image names show."""
 
-    port: int = DEFAULT_PORT
+    port: int = 8480  # on every address
     listen: tuple[str, ...] = ()  # besides loopback and the address of our Docker bridge
-    tls_cert: str = ""
-    tls_key: str = ""
-    behind_proxy: bool = False
-    external_url: str = ""
+    tls_cert: str = ""  # PEM files, both or none
+    tls_key: str = ""  # see tls_cert
+    behind_proxy: bool = False  # a proxy ends TLS and says who asks for what
+    external_url: str = ""  # what links, clone URLs and image names show
     bridge: bool = True  # listen on the address of our own Docker bridge too
 
 
 class Database(Struct, frozen=True, forbid_unknown_fields=True):
     """`url` "" is SQLite in the data directory; else `postgresql+psycopg://...`."""
 
-    url: str = ""
+    url: str = ""  # "" is SQLite in the data directory
 
 
 class Docker(Struct, frozen=True, forbid_unknown_fields=True):
     """`host` "" finds an Engine that answers, else starts one of our own (as root)."""
 
-    host: str = ""
+    host: str = ""  # unix:///... or tcp://...
     own: bool = True  # may start Debian's dockerd
 
 
 class Runner(Struct, frozen=True, forbid_unknown_fields=True):
     """The runner of this process."""
 
-    name: str = ""
-    engine: str = "docker"  # docker | local
-    capacity: int = 4
-    labels: dict[str, str] = field(default_factory=dict)
-    environment: dict[str, str] = field(default_factory=dict)
+    name: str = ""  # the host's name unless given
+    engine: str = "docker"  # docker or local (plain processes, for trusted repositories)
+    capacity: int = 4  # pipelines at once
+    labels: dict[str, str] = field(default_factory=dict)  # must equal a pipeline's `node`
+    environment: dict[str, str] = field(default_factory=dict)  # in every step it runs
     server: str = ""  # a runner on another machine: the system's URL
-    token: str = ""
-    keep_workspaces_hours: float = 24.0
+    token: str = ""  # of scope runner
 
 
 class Pipeline(Struct, frozen=True, forbid_unknown_fields=True):
     """What the operator decides for all pipelines."""
 
     images: dict[str, str] = field(default_factory=dict)  # image name rewriting: glob -> name
-    builtin_plugins: bool = True
+    builtin_plugins: bool = True  # run well-known plugins ourselves
     plugins: dict[str, str] = field(default_factory=dict)  # image -> built-in name, "" turns off
     environment: dict[str, str] = field(default_factory=dict)  # in every step
-    log_limit_bytes: int = 64 * 1024 * 1024
-    timeout_s: int = 3600
-    max_timeout_s: int = 24 * 3600
+    log_limit_bytes: int = 64 * 1024 * 1024  # of one step
+    max_timeout_s: int = 24 * 3600  # that a repository may say
 
 
 class Registry(Struct, frozen=True, forbid_unknown_fields=True):
     """`name` "" is 127.0.0.1:PORT; records never hold it."""
 
-    name: str = ""
+    name: str = ""  # host[:port]
 
 
 class Retention(Struct, frozen=True, forbid_unknown_fields=True):
     """What is removed when; 0 is never."""
 
-    logs_days: float = 90
-    logs_bytes: int = 20 * _GIB
-    workspaces_hours: float = 24
-    workspaces_bytes: int = 20 * _GIB
-    build_cache_bytes: int = 20 * _GIB
-    untagged_days: float = 7
-    events_days: float = 30
+    logs_days: float = 90  # age of logs
+    logs_bytes: int = 20 * _GIB  # all logs together: the eldest go first
+    workspaces_hours: float = 24  # kept for retries
+    workspaces_bytes: int = 20 * _GIB  # of one runner
+    build_cache_bytes: int = 20 * _GIB  # of image builds, of one runner
+    untagged_days: float = 7  # images that no tag, build or other image names
+    events_days: float = 30  # what happened, for streams
     free_space_bytes: int = 2 * _GIB  # below it new builds wait
 
 
@@ -101,9 +98,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of one process."""
 
     data: Path
-    roles: tuple[str, ...] = ("server", "controllers", "runner", "git")
-    log_level: str = "info"
-    log_format: str = "text"  # text | json
+    roles: tuple[str, ...] = ("server", "controllers", "runner", "git")  # of this process
+    log_level: str = "info"  # debug, info, warning or error
+    log_format: str = "text"  # text or json
     http: Http = Http()
     database: Database = Database()
     docker: Docker = Docker()

@@ -145,6 +145,7 @@ def registry_deps(app: App, opened: Opened) -> RegistryDeps:
         blobs=app.ports.blobs,
         access=RegistryAccess(app.database, app.tokens),
         key=opened.registry_key,
+        behind_proxy=app.settings.http.behind_proxy,
     )
 
 
