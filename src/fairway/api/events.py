@@ -49,8 +49,11 @@ class Wanted:
     async def of(self, found: Sequence[Happened]) -> list[Happened]:
         """Those of `found` that match, and whose repository the reader sees now."""
         matching = [one for one in found if self._matches(one)]
+        scope = scope_of(self._who)
+        if scope.unbounded or not matching:
+            return matching
         ids = {getattr(one.event, "repository", 0) for one in matching}
-        seen = await self._services.database.read(views.visible_of, scope_of(self._who), ids)
+        seen = await self._services.database.read(views.visible_of, scope, ids)
         return [one for one in matching if getattr(one.event, "repository", 0) in seen]
 
     def _matches(self, one: Happened) -> bool:

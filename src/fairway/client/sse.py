@@ -19,13 +19,13 @@ class Reader:
     """Lines in, messages out. Keeps the last id over connections."""
 
     def __init__(self, last_id: str = "") -> None:
-        self.last_id = last_id
+        self.last_id = self._id = last_id
         self._event = ""
         self._data: list[str] = []
 
     def restart(self) -> None:
         """A new connection begins: what was half read is forgotten."""
-        self._event, self._data = "", []
+        self._event, self._data, self._id = "", [], self.last_id
 
     def feed(self, line: str) -> Message | None:
         """Take a line without its end; an empty one ends a message."""
@@ -40,10 +40,11 @@ class Reader:
         elif name == "data":
             self._data.append(value)
         elif name == "id" and "\0" not in value:
-            self.last_id = value
+            self._id = value
         return None
 
     def _end(self) -> Message | None:
+        self.last_id = self._id  # only now: a half-read message comes again
         if not self._data:
             self._event = ""
             return None
