@@ -177,6 +177,7 @@ def make_runner(
         plugins=ports.plugins,
         workspaces=ports.workspaces,
         reports=ports.reports,
+        spread=ports.spread,
         settings=RunnerSettings(
             identity=identity,
             owner=f"{owner}/{settings.runner_name}",

@@ -4,8 +4,9 @@ world hands `app.App` other ones under the same contracts.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fairway.access.keyring import Keyring
@@ -35,6 +36,7 @@ class RunnerPorts:
     workspaces: Workspaces
     reports: ReportReader
     hosts: tuple[str, ...] = ()
+    spread: random.Random = field(default_factory=random.Random)
 
 
 @dataclass(frozen=True, kw_only=True)

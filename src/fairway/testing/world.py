@@ -102,6 +102,7 @@ class Machine:
             plugins=plugins,
             workspaces=self.workspaces,
             reports=FileReports(),
+            spread=random.Random(life.name),  # noqa: S311 the same in every run
         )
 
 
