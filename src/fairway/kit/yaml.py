@@ -34,7 +34,18 @@ class Limits(Struct, frozen=True, kw_only=True):
 class Node:
     """A scalar, list or map of a document, with its place (line and column count from 1)."""
 
-    __slots__ = ("column", "items", "kind", "line", "pairs", "plain", "tag", "text", "weight")
+    __slots__ = (
+        "column",
+        "height",
+        "items",
+        "kind",
+        "line",
+        "pairs",
+        "plain",
+        "tag",
+        "text",
+        "weight",
+    )
 
     def __init__(self, kind: str, *, line: int, column: int, tag: str = "") -> None:
         self.kind = kind  # scalar | list | map
@@ -45,7 +56,8 @@ class Node:
         self.plain = False  # a scalar without quotes and tag
         self.items: list[Node] = []
         self.pairs: list[tuple[Node, Node]] = []
-        self.weight = 1
+        self.weight = 1  # nodes in it, aliases expanded
+        self.height = 1  # levels in it, aliases expanded
 
     @property
     def is_null(self) -> bool:
@@ -167,6 +179,10 @@ class _Composer:
             return
         parent, anchor, key = self.stack[-1]
         parent.weight += node.weight
+        parent.height = max(parent.height, node.height + 1)
+        if parent.height > self.limits.depth + 1:
+            message = f"nested deeper than {self.limits.depth} levels, aliases expanded"
+            raise bad(message, node, name=self.name, code="yaml-too-deep")
         if parent.weight > self.limits.nodes:
             message = f"more than {self.limits.nodes} values, aliases expanded"
             raise bad(message, node, name=self.name, code="yaml-too-large")

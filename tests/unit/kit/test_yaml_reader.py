@@ -79,6 +79,13 @@ def test_limits_hold() -> None:
     assert load("[[[1]]]", limits=small) == [[[1]]]
 
 
+def test_aliases_nest_as_what_they_stand_for() -> None:
+    chain = "x0: &x0 [1]\n" + "".join(f"x{n}: &x{n} [*x{n - 1}]\n" for n in range(1, 300))
+    with pytest.raises(BadFile, match="nested deeper than 100 levels, aliases expanded"):
+        load(chain)
+    assert load("x: &x [1]\ny: [*x]") == {"x": [1], "y": [[1]]}
+
+
 def test_aliases_count_as_what_they_stand_for() -> None:
     with pytest.raises(BadFile, match="aliases expanded"):
         load("x: &x [1, 2, 3, 4]\ny: [*x, *x]", limits=Limits(nodes=12))

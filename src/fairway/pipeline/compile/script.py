@@ -17,13 +17,13 @@ COMMAND: Final = (
     "printf '%s\\n' \"${DRONE_SCRIPT}\" | { unset DRONE_SCRIPT; exec /bin/sh; } 2>&1",
 )
 
-_PROLOGUE: Final = """
-if [ -n "${DRONE_NETRC_MACHINE}" ] && [ -n "${HOME}" ]; then
-    {
-        echo "machine ${DRONE_NETRC_MACHINE}"
-        echo "login ${DRONE_NETRC_USERNAME}"
-        echo "password ${DRONE_NETRC_PASSWORD}"
-    } > "${HOME}/.netrc" && chmod 600 "${HOME}/.netrc"
+_PROLOGUE: Final = r"""
+if [ -n "${DRONE_NETRC_MACHINE}" ] && [ -w "${HOME}" ]; then
+    (
+        umask 077
+        printf 'machine %s\nlogin %s\npassword %s\n' "${DRONE_NETRC_MACHINE}" \
+            "${DRONE_NETRC_USERNAME}" "${DRONE_NETRC_PASSWORD}" >"${HOME}/.netrc"
+    )
 fi
 
 unset DRONE_SCRIPT
