@@ -105,7 +105,8 @@ class Wake:
     """A hint that there is work. Never the truth: a waiter looks at the store afterwards."""
 
     def __init__(self) -> None:
-        self._waiters: set[asyncio.Future[None]] = set()
+        # In order of arrival: a set's order would differ from run to run of the simulated world.
+        self._waiters: dict[asyncio.Future[None], None] = {}
 
     def set(self) -> None:
         """Wake all who wait now."""
@@ -117,12 +118,12 @@ class Wake:
         """Wait for a hint, at most `seconds`. Returns whether one came."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
-        self._waiters.add(waiter)
+        self._waiters[waiter] = None
         try:
             async with asyncio.timeout(seconds):
                 await waiter
         except TimeoutError:
             return False
         finally:
-            self._waiters.discard(waiter)
+            self._waiters.pop(waiter, None)
         return True

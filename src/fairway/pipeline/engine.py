@@ -88,7 +88,10 @@ class Engine(Protocol):
         ...
 
     async def probe(self, place: Place, step: StepGraph, *, attempt: int = 1) -> bool:
-        """Whether a service with `ready` is ready now. False too when it has ended."""
+        """Whether a service with `ready` is ready now. False too when it has ended.
+
+        Raises `InvalidInput` (code `no-healthcheck`) when its image has no HEALTHCHECK to ask.
+        """
         ...
 
     async def stop(self, place: Place, step: StepGraph, *, attempt: int = 1) -> None:

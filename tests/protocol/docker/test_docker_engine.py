@@ -296,3 +296,15 @@ async def test_a_cancel_is_carried_out_at_once(engine: DockerEngine, tmp_path: P
         task.cancel()
     assert dispatch.stages[1].steps[1].status is Status.CANCELLED
     assert took < 10  # the figure itself is a benchmark's; this tells a kill from a wait
+
+
+async def test_an_image_without_a_health_check_is_told_so(
+    engine: DockerEngine, place: Places
+) -> None:
+    here = place()
+    await engine.setup(here)
+    service = step("sleep 600", ready=Ready("healthcheck"))
+    await engine.start(here, service, {})
+    with pytest.raises(InvalidInput, match="HEALTHCHECK") as caught:
+        await engine.probe(here, service)
+    assert caught.value.code == "no-healthcheck"

@@ -188,13 +188,16 @@ class DockerEngine:
         if ready is None:
             return True
         if ready.kind == "healthcheck":
-            return bool((found["State"].get("Health") or {}).get("Status") == "healthy")
+            return _healthy(found, step)
         if ready.kind == "command":
-            try:
-                return await self._docker.run_inside(name, ready.command) == 0
-            except EngineRefused:
-                return False
+            return await self._runs_well(name, ready)
         return await _answers(_address(found, place), ready)
+
+    async def _runs_well(self, name: str, ready: Ready) -> bool:
+        try:
+            return await self._docker.run_inside(name, ready.command) == 0
+        except EngineRefused:
+            return False
 
     async def stop(self, place: Place, step: StepGraph, *, attempt: int = 1) -> None:
         """SIGKILL to all of the step's processes."""
@@ -288,6 +291,18 @@ def _millis(text: str | None) -> int | None:
     head, _, fraction = text.rstrip("Z").partition(".")
     moment = datetime.datetime.fromisoformat(head + "+00:00")
     return int(moment.timestamp()) * 1000 + int((fraction + "000")[:3] or 0)
+
+
+def _healthy(found: Json, step: StepGraph) -> bool:
+    health = found["State"].get("Health")
+    if not health:
+        raise InvalidInput(
+            f"service {step.name} shall be ready by its image's HEALTHCHECK, and {step.image} has"
+            " none",
+            code="no-healthcheck",
+            remedy="Ask for a port, a path or a command in `x-fairway.ready`.",
+        )
+    return bool(health.get("Status") == "healthy")
 
 
 def _address(found: Json, place: Place) -> str:

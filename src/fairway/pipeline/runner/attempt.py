@@ -17,7 +17,7 @@ from msgspec import Struct
 from fairway.kit import clock
 from fairway.kit.aio import background, together
 from fairway.kit.secret import Secret
-from fairway.model.errors import FairwayError, Unavailable
+from fairway.model.errors import FairwayError, InvalidInput, Unavailable
 from fairway.model.image import BuiltImage
 from fairway.model.status import Status
 from fairway.pipeline import progress
@@ -167,6 +167,9 @@ class Attempt:
         except TimeoutError:
             limit = f"{ready.timeout_s:g} s" if ready is not None else ""
             self._not_ready = f"service {self._step.name} was not ready within {limit}"
+        except InvalidInput as error:
+            self._not_ready = str(error)
+        if self._not_ready:
             await self._stop()
             return
         self._is_up = True

@@ -20,6 +20,7 @@ from fairway.pipeline.runner.stage import StageRun
 from fairway.pipeline.runner.tools import Tools
 
 _CLEAN_TRIES = 5
+_PRUNE_S = 600.0
 _log = logging.getLogger(__name__)
 
 
@@ -32,6 +33,7 @@ class Runner:
         self._active: dict[str, str] = {}  # stage key -> workspace key, until it is cleaned up
         self._slots = asyncio.Semaphore(tools.settings.identity.capacity)
         self._swept = -tools.settings.sweep_s
+        self._pruned = -_PRUNE_S
         self.draining = False
 
     @property
@@ -65,6 +67,7 @@ class Runner:
                 else:
                     self._active[lease.key] = lease.workspace or lease.key
                     group.create_task(self._stage(lease), name=f"stage {lease.key}")
+                await self._prune()
 
     async def _stage(self, lease: Lease) -> None:
         stage = StageRun(self._dispatch, lease, self._tools)
@@ -104,5 +107,12 @@ class Runner:
                     _log.warning("removed what stage %s had left behind", key)
             except FairwayError as error:
                 _log.warning("left-overs cannot be removed yet: %s", error)
-        workspaces = [*self._active.values()]
-        await self._tools.workspaces.prune(workspaces, older_s=settings.keep_workspaces_s)
+
+    async def _prune(self) -> None:
+        """Remove old workspaces; between two leases, so that none is just being taken over."""
+        loop, settings = asyncio.get_running_loop(), self._tools.settings
+        if loop.time() - self._pruned < _PRUNE_S:
+            return
+        self._pruned = loop.time()
+        keep = [*self._active.values()]
+        await self._tools.workspaces.prune(keep, older_s=settings.keep_workspaces_s)

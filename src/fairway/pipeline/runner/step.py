@@ -173,7 +173,8 @@ class StepRun:
             attempt.kill()
         environment = stage.environment(step)
         if not step.builtin:
-            since = self._state.started if self._state else None
+            state = self._state
+            since = state.started if state and state.status is Status.RUNNING else None
             result = await attempt.container(environment, since=since)
         else:
             result = await self._built_in(attempt, number, environment, log)
