@@ -170,6 +170,12 @@ def proxy_environment() -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
+def network_environment() -> dict[str, str]:
+    """What a child that fetches needs of the machine's network: proxies and authorities."""
+    bundle = ca_bundle()
+    return {**proxy_environment(), **({"GIT_SSL_CAINFO": str(bundle)} if bundle else {})}
+
+
 def ca_bundle() -> Path | None:
     """The machine's CA bundle, where it has one of its own."""
     for name in ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):

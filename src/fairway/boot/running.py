@@ -24,13 +24,14 @@ from fairway.image.registry.app import Deps as RegistryDeps
 from fairway.image.registry.app import registry_app
 from fairway.kit.aio import Wake, blocking
 from fairway.pipeline.files import FileSignatures
-from fairway.settings import Settings, proxy_environment
+from fairway.settings import Settings, network_environment
 from fairway.source.announce import Announcer
 from fairway.source.crons import Crons
 from fairway.source.hooks import HookDeps, hooks_app
 from fairway.source.hosting import GitDeps, git_app
 from fairway.source.remotes import RemoteController, RemoteDeps, Remotes
 from fairway.source.repositories import Repositories
+from fairway.source.tending import Tender
 
 _LOOPBACK: Final = "127.0.0.1"
 _log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ async def _run(app: App, opened: Opened) -> None:
         folders=opened.folders,
         announcer=announcer,
         keyring=opened.keyring,
-        environment=proxy_environment(),
+        environment=network_environment(),
     )
     remote_wake = Wake()
     async with asyncio.TaskGroup() as group:
@@ -81,6 +82,8 @@ async def _run(app: App, opened: Opened) -> None:
             group.create_task(announcer.run(), name="refs")
             remotes = RemoteController(remote, remote_wake)
             group.create_task(remotes.run(), name="remotes")
+            tender = Tender(opened.database, opened.folders)
+            group.create_task(tender.run(), name="tending")
         if "server" in settings.roles or "git" in settings.roles:
             router = make_router(app, opened, remote, remote_wake)
             listening = serve(router, addresses(app), _tls(settings))

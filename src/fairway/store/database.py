@@ -16,7 +16,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import QueuePool
 
 from fairway.kit.aio import Wake, blocking
 from fairway.model.errors import Unavailable
@@ -56,7 +56,7 @@ class Database:
             return create_engine(self.url, poolclass=QueuePool, pool_size=8, pool_pre_ping=True)
         engine = create_engine(
             self.url,
-            poolclass=QueuePool if ":memory:" not in self.url else NullPool,
+            poolclass=QueuePool,
             pool_size=8,
             connect_args={"check_same_thread": False, "timeout": 10},
         )
