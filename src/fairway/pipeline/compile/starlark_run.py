@@ -16,6 +16,7 @@ from typing import Any, Final
 from fairway.kit.yaml import Node, bad
 
 _CHILD: Final = Path(__file__).with_name("starlark_child.py")
+_MAX_DEPTH: Final = 80
 _DEADLINE_S: Final = 20.0
 
 
@@ -36,10 +37,31 @@ def evaluate(job: Mapping[str, Any], *, at: Node, filename: str) -> object:
         raise _failed(job, "it takes too long", at, filename) from None
     if done.returncode:
         raise _failed(job, "it uses too much memory or time", at, filename)
-    answer = json.loads(done.stdout)
+    try:
+        answer = json.loads(done.stdout)
+    except RecursionError:
+        raise _failed(job, "its result is nested too deep", at, filename) from None
     if "error" in answer:
         raise _failed(job, str(answer["error"]).strip(), at, filename)
+    if _too_deep(answer["value"]):
+        raise _failed(job, "its result is nested too deep", at, filename)
     return answer["value"]
+
+
+def _too_deep(value: object) -> bool:
+    """Whether data is nested deeper than a document may be."""
+    level: list[object] = [value]
+    for _depth in range(_MAX_DEPTH):
+        below: list[object] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        if not below:
+            return False
+        level = below
+    return True
 
 
 def _failed(job: Mapping[str, Any], why: str, at: Node, filename: str) -> Exception:
