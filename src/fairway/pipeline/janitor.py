@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from fairway.kit import clock
 from fairway.kit.aio import Wake
+from fairway.model.build import Build
 from fairway.model.errors import FairwayError
 from fairway.model.stage import Stage
 from fairway.model.status import Status
@@ -76,10 +77,10 @@ class Janitor:
     async def round(self) -> None:
         """Do what is due now."""
         now = clock.now()
-        changed = 0
-        if now - self._began > LEASE_SECONDS * 1000:
-            changed += await self._lost(now)
-        changed += await self._late(now)
+        lost, late = await self._database.read(_overdue, now)
+        if now - self._began <= LEASE_SECONDS * 1000:
+            lost = []  # after our own start, runners get time to be heard again
+        changed = await self._lost(lost, now) + await self._late(late)
         if self._due("disk", _DISK_EVERY_S):
             changed += await self._look_at_disk()
         if self._due("retention", _RETENTION_EVERY_S):
@@ -94,16 +95,14 @@ class Janitor:
         self._next[name] = now + every_s
         return True
 
-    async def _lost(self, now: int) -> int:
+    async def _lost(self, found: list[Stage], now: int) -> int:
         """Stages whose runner went silent: queued again, or ended."""
-        found = await self._database.read(stages.expired, now)
         for stage in found:
             _log.warning("runner %s went silent with stage %d", stage.machine, stage.id)
             await self._database.write(give_up_or_queue, stage.id, now)
         return len(found)
 
-    async def _late(self, now: int) -> int:
-        found = await self._database.read(builds.overdue, now)
+    async def _late(self, found: list[Build]) -> int:
         for build in found:
             await self._database.write(end_late, build.id)
         return len(found)
@@ -122,6 +121,10 @@ class Janitor:
         before = retention.events_before(self._limits, now)
         if before > 0:
             await self._database.write(outbox.forget, before)
+
+
+def _overdue(db: Connection, now: int) -> tuple[list[Stage], list[Build]]:
+    return stages.expired(db, now), builds.overdue(db, now)
 
 
 def give_up_or_queue(db: Connection, stage_id: int, now: int) -> None:

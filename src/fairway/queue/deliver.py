@@ -39,17 +39,17 @@ class Deliverer:
         self._database = database
         self._handlers = dict(handlers)
         self._wake = wake
+        self._next: int | None = None
 
     async def run(self) -> None:
         """Deliver until cancelled."""
         while True:
             if not await self.round():
-                await self._wake.wait(await self._pause())
+                await self._wake.wait(self._pause())
 
     async def round(self) -> int:
         """Hand out what is due now, once each. Returns how many there were."""
-        names = list(self._handlers)
-        due = await self._database.read(outbox.due, names)
+        due, self._next = await self._database.read(_look, list(self._handlers))
         if not due:
             return 0
         gate = asyncio.Semaphore(AT_ONCE)
@@ -77,12 +77,13 @@ class Deliverer:
         if await self._database.write(outbox.failed, pending, said):
             _log.error("%s is parked after %d tries: %s", what, outbox.TRIES, said)
 
-    async def _pause(self) -> float:
-        at = await self._database.read(_next, list(self._handlers))
-        if at is None:
+    def _pause(self) -> float:
+        if self._next is None:
             return LOOK_S
-        return min(max((at - clock.now()) / 1000, 0.01), LOOK_S)
+        return min(max((self._next - clock.now()) / 1000, 0.01), LOOK_S)
 
 
-def _next(db: Connection, handlers: list[str]) -> int | None:
-    return outbox.next_due(db, handlers)
+def _look(db: Connection, handlers: list[str]) -> tuple[list[Pending], int | None]:
+    """What is due now, and if nothing is, when something will be."""
+    due = outbox.due(db, handlers)
+    return due, None if due else outbox.next_due(db, handlers)

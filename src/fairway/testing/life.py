@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fairway.model.errors import Unavailable
+from sqlalchemy import Engine, event
+
+from fairway.model.errors import Internal, Unavailable
 from fairway.store.database import Database, sqlite_url
 
 T = TypeVar("T")
@@ -127,8 +129,43 @@ class Severed:
         return call
 
 
-class SimulatedDatabase(Database):
-    """The real store on a file of its own; a death may fall before a commit or right after it."""
+class _Shared:
+    """One engine for every database of the process: what SQL compiles to is kept in the engine.
+
+    It connects to the file of the world that lives now; there is only one at a time.
+    """
+
+    engine: Engine | None = None
+    path = ""
+
+
+def _redirect(_dialect: Any, _record: Any, arguments: list[Any], _options: Any) -> None:
+    arguments[0] = _Shared.path
+
+
+def enter(path: Path) -> None:
+    """From now on every simulated database is this file."""
+    if _Shared.engine is None:
+        _Shared.engine = Database(sqlite_url(path), durable=False).engine
+        event.listen(_Shared.engine, "do_connect", _redirect)
+    _Shared.engine.dispose()
+    _Shared.path = str(path)
+
+
+class WorldDatabase(Database):
+    """The real store on the world's file."""
+
+    def _engine(self) -> Engine:
+        if _Shared.engine is None:
+            raise Internal("no world was entered")
+        return _Shared.engine
+
+    def close(self) -> None:
+        """The engine stays for the next incarnation."""
+
+
+class SimulatedDatabase(WorldDatabase):
+    """... of one incarnation: its death may fall before a commit or right after it."""
 
     def __init__(self, path: Path, life: Life) -> None:
         super().__init__(sqlite_url(path), durable=False)

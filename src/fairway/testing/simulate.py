@@ -35,7 +35,7 @@ def plan_of(seed: int) -> Plan:
     """Every seed has its own wildness; the small ones are tame."""
     return Plan(
         actions=4 + seed % 5,
-        over_s=12.0 + seed % 4 * 4,
+        over_s=8.0 + seed % 4 * 4,
         crashes=1 + seed % 3,
         losses=seed % 3,
         outages=seed % 2,

@@ -30,7 +30,7 @@ from fairway.testing.blob import MemoryBlobs
 from fairway.testing.engine import Recipe, SimulatedEngine, Trouble, from_script
 from fairway.testing.files import FLAKY, MISSING
 from fairway.testing.git import SimulatedGit
-from fairway.testing.life import Killed, Life, Severed, SimulatedDatabase
+from fairway.testing.life import Killed, Life, Severed, SimulatedDatabase, WorldDatabase, enter
 from fairway.testing.virtual import VirtualLoop
 from fairway.testing.workspaces import MemoryWorkspaces
 
@@ -113,6 +113,7 @@ class World:
         self.loop = loop
         self.random = loop.random
         self.path = folder / "fairway.db"
+        enter(self.path)
         self.trouble = trouble or Trouble()
         self.trace: list[str] = []
         self.git = SimulatedGit()
@@ -155,7 +156,7 @@ class World:
 
     def inspect(self) -> Database:
         """The database as a bystander sees it. Close it."""
-        return Database(sqlite_url(self.path), durable=False)
+        return WorldDatabase(sqlite_url(self.path), durable=False)
 
 
 class Process:
