@@ -90,11 +90,13 @@ class _View:
         screen.say(f"{line} [bright_black]{escape(why)}[/]" if why else line)
 
     def _words(self, step: Step) -> str:
+        found = self._ground.api.get(f"{self._path}/reports", Reports)
+        for one in found.steps:
+            if one.step == step.name:
+                failed = [case.name for case in found.failures] if one.failed else []
+                return f"({', '.join([_report(one), *failed])})"
         if step.status in ("failed", "errored"):
             return f"({step.error or f'exit {step.exit_code}'})"
-        for one in self._ground.api.get(f"{self._path}/reports", Reports).steps:
-            if one.step == step.name:
-                return f"({_report(one)})"
         if step.images:
             return f"({step.images[0]['digest'][:19]})"
         return ""

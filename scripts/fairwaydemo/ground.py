@@ -32,7 +32,10 @@ class Trouble(Exception):
 
 
 def folder() -> Path:
-    """Where the demo's Fairway lives: one place for each user and checkout."""
+    """Where the demo's Fairway lives: one place for each user and checkout, unless DEMO_FOLDER."""
+    named = os.environ.get("DEMO_FOLDER")
+    if named:
+        return Path(named).absolute()
     mark = zlib.crc32(str(ROOT).encode()) & 0xFFFF
     return Path(tempfile.gettempdir()) / f"fairway-demo-{os.getuid()}-{mark:04x}"
 

@@ -155,8 +155,10 @@ def _sum_up(ground: Ground, outcome: Outcome) -> None:
         if one["target"]:
             continue
         good = one["candidate"] == "yes"
-        words = "[green]is a candidate[/]" if good else f"is no candidate: {one['reason']}"
+        words = "[green]is a candidate[/]" if good else "[red]is no candidate[/]"
         screen.say(f"    {one['repository_name']}@{one['digest'][:19]} {words}")
+        if one["reason"]:
+            screen.say(f"    because {one['reason']}")
 
 
 def check(outcomes: list[Outcome]) -> list[str]:
