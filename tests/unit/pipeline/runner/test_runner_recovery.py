@@ -240,3 +240,18 @@ async def test_a_draining_runner_ends_what_it_has_and_takes_nothing_more() -> No
         runner.drain()
         bench.dispatch.add(lease("echo x", stage=2, key="b1-s2"))
     assert bench.dispatch.stages[1].report is not None
+
+
+async def test_a_restart_in_the_middle_of_a_secret_shows_no_part_of_it() -> None:
+    def cook(place: Any, step: StepGraph, env: Mapping[str, str], attempt: int) -> Recipe:
+        return Recipe((Act(0, b"a hun"), Act(5, b"ter2 b\n")))
+
+    bench = Bench(engine=SimulatedEngine(cook=cook))
+    bench.dispatch.add(lease("x", secrets={"tok": "hunter2"}))
+    async with bench.running():
+        await asyncio.sleep(2)
+    assert (bench.log(1), bench.dispatch.log(1, 1).raw) == (b"a ", 2)
+    bench.dispatch.release(1)
+    async with bench.running():
+        await bench.dispatch.ended()
+    assert bench.log(1) == b"a ****** b\n"
