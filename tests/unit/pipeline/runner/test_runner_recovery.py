@@ -22,7 +22,7 @@ from fairway.pipeline.graph import (
 from fairway.pipeline.memory_dispatch import MemoryDispatch
 from fairway.pipeline.plugin import PluginEnd
 from fairway.pipeline.runner import Findings
-from fairway.testing.engine import Recipe, SimulatedEngine, Trouble, from_script
+from fairway.testing.engine import Act, Recipe, SimulatedEngine, Trouble, from_script
 from fairway.testing.runnerbench import Bench, NoReports, PluginStub, ends, lease, steps, word
 
 pytestmark = pytest.mark.looptime
