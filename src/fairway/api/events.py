@@ -98,13 +98,11 @@ async def stream_events(
     hub = services.hub
 
     async def work(put: Put) -> None:
-        after = await hub.newest() if last is None else last
+        follower = hub.follow(last)
+        await follower.begin()
         await put(sse.HEARTBEAT)
         while True:
-            found = await hub.after(after, HEARTBEAT_S)
-            if found:
-                after = found[-1].id
-            for one in await wanted.of(found):
+            for one in await wanted.of(await follower.next(HEARTBEAT_S)):
                 await put(
                     sse.write(one.event.kind, msgspec.json.encode(shown(one)), at=str(one.id))
                 )

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from fairway.api import builds as shown_builds
 from fairway.api.builds import View
-from fairway.api.hub import Hub
+from fairway.api.hub import Follower, Hub
 from fairway.api.streams import Put
 from fairway.client import sse
 from fairway.client.wire.build import Build, LogChunk, Stage, Step
@@ -87,7 +87,8 @@ class Live:
     async def run(self, put: Put) -> None:
         """Write until the build has ended and its logs are sent."""
         async with asyncio.TaskGroup() as group:
-            last = await self._hub.newest()
+            follower = self._hub.follow()
+            await follower.begin()
             while True:
                 seen = await self._look()
                 view, build = seen.found, shown_builds.whole(seen)
@@ -95,7 +96,7 @@ class Live:
                 await self._follow(group, put, view=view, build=build)
                 if view.build.status.done:
                     break
-                last = await self._wait(view.build.id, last)
+                await _changed(follower, view.build.id)
         await self._tell(put, shown_builds.whole(await self._look()))
         await self._message(put, "end", b"{}")
 
@@ -104,18 +105,6 @@ class Live:
         if quiet != self._sent:
             self._sent = quiet
             await self._message(put, "build", msgspec.json.encode(build))
-
-    async def _wait(self, build: int, last: int) -> int:
-        """Until something of this build happened, or it is time to look again."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + _LOOK_S
-        while (left := until - loop.time()) > 0:
-            found = await self._hub.after(last, left)
-            if found:
-                last = found[-1].id
-            if any(getattr(one.event, "build", 0) == build for one in found):
-                break
-        return last
 
     async def _follow(
         self, group: asyncio.TaskGroup, put: Put, *, view: BuildView, build: Build
@@ -157,6 +146,16 @@ class Live:
         async with self._lock:
             self._places |= place
             await put(sse.write(event, data, at=write_places(self._places)))
+
+
+async def _changed(follower: Follower, build: int) -> None:
+    """Until something of this build happened, or it is time to look again."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _LOOK_S
+    while (left := until - loop.time()) > 0:
+        found = await follower.next(left)
+        if any(getattr(one.event, "build", 0) == build for one in found):
+            return
 
 
 def _without_logs(stage: Stage) -> Stage:
