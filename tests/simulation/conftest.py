@@ -20,6 +20,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         runs = [(one, 1)]
     else:
         seeds = metafunc.config.getoption("--seeds", default=300)
-        run = 25
+        run = 50
         runs = [(first, min(run, seeds - first)) for first in range(0, seeds, run)]
     metafunc.parametrize("histories", runs, ids=[f"{first}+{count}" for first, count in runs])

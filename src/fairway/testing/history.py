@@ -22,7 +22,7 @@ from fairway.model.status import Status
 from fairway.store import builds, stages
 from fairway.store import repositories as repository_rows
 from fairway.store.rows import each as each_row
-from fairway.store.schema import build, delivery, organisation
+from fairway.store.schema import build, cron, delivery, organisation
 from fairway.testing.files import FilePlan, random_file
 from fairway.testing.world import Process, World
 
@@ -326,6 +326,8 @@ def _make_repositories(db: Connection, plan: Plan) -> tuple[list[int], int]:
         values["timeout_s"] = 30 if name == "slow" else 3600
         row = repository_rows.create(db, organisation=made, slug=f"acme/{name}", values=values)
         found.append(row.id)
+    minute = {"expression": "* * * * *", "branch": "main", "next_at": clock.now() + 20_000}
+    db.execute(insert(cron).values(repository=found[0], name="often", created=0, **minute))
     return found[:2], found[2]
 
 

@@ -10,12 +10,13 @@ from sqlalchemy import Connection, func, select
 
 from fairway.kit.secret import MASK
 from fairway.model.build import Build
+from fairway.model.events import CronDue, RefUpdated
 from fairway.model.status import Status
 from fairway.model.step import Step
 from fairway.pipeline.leases import key_of
 from fairway.pipeline.logs import key_of as log_key
 from fairway.store import logs, outbox, stages, steps
-from fairway.store.schema import delivery, step, token
+from fairway.store.schema import delivery, event, step, token
 from fairway.testing.history import History, all_builds
 from fairway.testing.world import Machine, World
 
@@ -38,7 +39,8 @@ def _check(db: Connection, history: History) -> None:
     found = all_builds(db)
     parked = [(row["handler"], row["error"]) for row in outbox.parked(db)]
     assert not parked, f"events are parked: {parked}"
-    _each_event_made_its_build_once(found, history)
+    _each_event_made_its_build_once(db, found)
+    _each_promise_was_kept(found, history)
     for build in found:
         _ended_rightly(build, history)
     _steps_ended(db)
@@ -47,7 +49,22 @@ def _check(db: Connection, history: History) -> None:
     _nothing_ran_twice(db, found, history.world)
 
 
-def _each_event_made_its_build_once(found: list[Build], history: History) -> None:
+def _each_event_made_its_build_once(db: Connection, found: list[Build]) -> None:
+    """Of the events that are written: a moved ref and a cron minute are one build each."""
+    made = Counter(one.trigger_key for one in found)
+    for row in db.execute(select(event).order_by(event.c.id)):
+        known = outbox.read(row.type, row.payload)
+        key = ""
+        if isinstance(known, RefUpdated) and known.after:
+            key = f"event/{row.id}"
+        elif isinstance(known, CronDue) and any(one.cron for one in found):
+            key = f"cron/{known.repository}/{known.cron}/{known.at}"
+        least = 1 if isinstance(known, RefUpdated) else 0  # a branch may come after its minute
+        count = made[key] if key else least
+        assert least <= count <= 1, f"event {row.id} ({row.type}) made {count} builds"
+
+
+def _each_promise_was_kept(found: list[Build], history: History) -> None:
     kept = history.kept
     made = Counter((one.ref, one.after) for one in found if one.trigger == "@hook")
     for push in kept.pushes:
