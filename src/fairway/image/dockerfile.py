@@ -269,12 +269,11 @@ class Dockerfile:
         match = _DIRECTIVE.match(line.strip())
         return "# " if match and match[1].lower() == "syntax" else line
 
-    @staticmethod
     def _change_from(
-        lines: list[str], found: Instruction, stage: Stage, names: Mapping[str, str]
+        self, lines: list[str], found: Instruction, stage: Stage, names: Mapping[str, str]
     ) -> None:
         new = names.get(stage.base)
-        if new is None:
+        if new is None or self._stage_of(stage.base, stage.number) is not None:
             return
         words = found.text.split()
         at = next(number for number, word in enumerate(words) if not word.startswith("--"))
