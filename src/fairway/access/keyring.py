@@ -38,6 +38,7 @@ class Keyring:
 
     def __init__(self, keys: dict[str, bytes], current: str, path: Path | None = None) -> None:
         self._path = path
+        self._stamp = _stamp(path)
         self._use(keys, current)
 
     def _use(self, keys: dict[str, bytes], current: str) -> None:
@@ -46,7 +47,9 @@ class Keyring:
         self.current = current
 
     def seal(self, value: Secret | bytes, *, place: str) -> bytes:
-        """Seal a value for one place, with the current key."""
+        """Seal a value for one place, with the current key, also where others have rotated it."""
+        if _stamp(self._path) != self._stamp:
+            self._read_again()
         plain = value.reveal().encode() if isinstance(value, Secret) else value
         nonce = secrets.token_bytes(_NONCE)
         head = bytes([_VERSION]) + self.current.encode().ljust(_ID)
@@ -91,6 +94,7 @@ class Keyring:
         name = _id_of(key)
         _save(path, {**self._raw, name: key}, name)
         self._use({**self._raw, name: key}, name)
+        self._stamp = _stamp(path)
         return name
 
     def reseal(self, sealed: bytes, *, place: str) -> bytes | None:
@@ -105,6 +109,7 @@ class Keyring:
         gone = [name for name in self._raw if name != self.current]
         self._use({self.current: self._raw[self.current]}, self.current)
         _save(path, self._raw, self.current)
+        self._stamp = _stamp(path)
         return gone
 
     def _own_path(self) -> Path:
@@ -120,7 +125,9 @@ class Keyring:
     def _read_again(self) -> None:
         """Another process may have rotated."""
         if self._path is not None and self._path.is_file():
+            stamp = _stamp(self._path)
             self._use(*_load(self._path))
+            self._stamp = stamp
 
 
 def open_keyring(path: Path, given: Secret | None = None) -> Keyring:
@@ -162,6 +169,15 @@ def secret_place(organisation: int | None, repository: int | None, name: str) ->
 def repository_place(repository: int, column: str) -> str:
     """The place of a sealed column of `repository`."""
     return f"repository/{repository}/{column}"
+
+
+def _stamp(path: Path | None) -> tuple[int, int] | None:
+    """What changes with the key file: it is replaced, never written in place."""
+    try:
+        found = None if path is None else path.stat()
+    except OSError:
+        return None
+    return None if found is None else (found.st_ino, found.st_mtime_ns)
 
 
 def _parts(given: Secret) -> list[str]:
@@ -232,3 +248,8 @@ def _save(path: Path, keys: dict[str, bytes], current: str, *, only_new: bool = 
         pass
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def stage_place(stage: int) -> str:
+    """What a stage's own credential is sealed for."""
+    return f"stage/{stage}/credential"

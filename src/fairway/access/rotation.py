@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from fairway.access.authorise import require_admin
 from fairway.access.identity import Identity
-from fairway.access.keyring import Keyring, repository_place, secret_place
+from fairway.access.keyring import Keyring, repository_place, secret_place, stage_place
 from fairway.kit.aio import blocking
 from fairway.store import audit, sealed
 from fairway.store.database import Database
@@ -40,6 +40,6 @@ def reseal(db: Connection, keyring: Keyring, *, actor: str) -> int:
         fresh = keyring.reseal(value, place=place)
         return None if fresh is None else (fresh, keyring.current)
 
-    count = sealed.reseal_all(db, (secret_place, repository_place), again)
+    count = sealed.reseal_all(db, (secret_place, repository_place, stage_place), again)
     audit.append(db, actor, "key.rotate", "keyring", after={"key": keyring.current, "n": count})
     return count

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from fairway.access.keyring import repository_place
 from fairway.kit.secret import Secret
 from fairway.kit.yaml import compose, entries
 from fairway.model.errors import BadFile
@@ -23,11 +24,6 @@ SIGNING_KEY: Final = "signing_key"
 _MAX_TEMPLATES: Final = 20
 
 
-def signing_place(repository_id: int) -> str:
-    """Where a repository's signing key is sealed for."""
-    return f"repository/{repository_id}/{SIGNING_KEY}"
-
-
 class FileSignatures:
     """`draft.Signatures` with each repository's own key."""
 
@@ -40,7 +36,7 @@ class FileSignatures:
         sealed = await self._database.read(repositories.sealed, repository_id, SIGNING_KEY)
         if sealed is None:
             return False
-        key = self._sealer.open(sealed, place=signing_place(repository_id))
+        key = self._sealer.open(sealed, place=repository_place(repository_id, SIGNING_KEY))
         return signature.is_signed(text, key.reveal().encode())
 
     async def sign(self, repository_id: int, text: str) -> tuple[str, str]:
@@ -50,12 +46,16 @@ class FileSignatures:
             await self.set_key(repository_id, Secret(secrets.token_hex(32)))
             sealed = await self._database.read(repositories.sealed, repository_id, SIGNING_KEY)
         assert sealed is not None  # noqa: S101 it was just written
-        key = self._sealer.open(sealed, place=signing_place(repository_id)).reveal().encode()
+        key = (
+            self._sealer.open(sealed, place=repository_place(repository_id, SIGNING_KEY))
+            .reveal()
+            .encode()
+        )
         return signature.sign(text, key), signature.digest(text, key)
 
     async def set_key(self, repository_id: int, key: Secret | None) -> None:
         """Give a repository its key, or take it away."""
-        place = signing_place(repository_id)
+        place = repository_place(repository_id, SIGNING_KEY)
         sealed = None if key is None else self._sealer.seal(key, place=place)
 
         def work(db: Connection) -> None:

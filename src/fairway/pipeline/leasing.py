@@ -10,6 +10,7 @@ from msgspec import Struct, to_builtins
 from sqlalchemy import Connection
 
 from fairway.access import tokens
+from fairway.access.keyring import stage_place
 from fairway.access.tokens import BUILD_SCOPES
 from fairway.kit import clock
 from fairway.model.build import Build
@@ -159,7 +160,7 @@ def _credential(db: Connection, stage: Stage, build: Build, sealer: Sealer) -> s
     Containers of a former lease go on with what they were given, and logs mask what the present
     holder knows. What a fork sends may use images, but push none.
     """
-    place = f"stage/{stage.id}/credential"
+    place = stage_place(stage.id)
     if stage.credential is not None:
         with contextlib.suppress(FairwayError):  # its key was retired meanwhile: another one then
             return sealer.open(stage.credential, place=place).reveal()

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from sqlalchemy import Connection
 
+from fairway.access.keyring import secret_place
 from fairway.kit.secret import Secret
 from fairway.model.build import Build
 from fairway.model.errors import InvalidInput, NotFound
@@ -36,15 +37,6 @@ class Sealer(Protocol):
         ...
 
 
-def place_of(organisation: int | None, repository_id: int | None, name: str) -> str:
-    """What a sealed value is bound to: another row's does not open here."""
-    if repository_id is not None:
-        return f"secret/repository/{repository_id}/{name}"
-    if organisation is not None:
-        return f"secret/organisation/{organisation}/{name}"
-    return f"secret/global/{name}"
-
-
 class Secrets:
     """The secrets of repositories, organisations and of all."""
 
@@ -69,7 +61,7 @@ class Secrets:
                 f"the value of secret {plain!r} must have 1 to {_LARGEST} characters",
                 code="bad-secret",
             )
-        sealed = self.sealer.seal(value, place=place_of(organisation, repository_id, plain))
+        sealed = self.sealer.seal(value, place=secret_place(organisation, repository_id, plain))
         bound = binding or Binding()
 
         def work(db: Connection) -> SecretFacts:
@@ -82,7 +74,7 @@ class Secrets:
                 repository_id=repository_id,
                 binding=bound,
             )
-            subject = place_of(organisation, repository_id, plain)
+            subject = secret_place(organisation, repository_id, plain)
             audit.append(db, actor, "secret.put", subject, after=bound)
             return made
 
@@ -102,7 +94,7 @@ class Secrets:
         def work(db: Connection) -> None:
             if not rows.remove(db, plain, organisation=organisation, repository_id=repository_id):
                 raise NotFound(f"there is no secret {plain!r} here", code="secret-not-found")
-            subject = place_of(organisation, repository_id, plain)
+            subject = secret_place(organisation, repository_id, plain)
             audit.append(db, actor, "secret.remove", subject)
 
         await self._database.write(work)
@@ -137,25 +129,8 @@ class Secrets:
 
     def _open(self, sealed: Sealed) -> str:
         facts = sealed.facts
-        place = place_of(facts.organisation, facts.repository, facts.name)
+        place = secret_place(facts.organisation, facts.repository, facts.name)
         return self.sealer.open(sealed.sealed, place=place).reveal()
-
-    async def reseal(self) -> int:
-        """Put every secret under the current key. Safe to repeat; returns how many changed."""
-        done, after = 0, 0
-        while found := await self._database.read(rows.page, after):
-            for sealed in found:
-                after = sealed.facts.id
-                if sealed.facts.key_id != self.sealer.current:
-                    done += await self._reseal(sealed)
-        return done
-
-    async def _reseal(self, sealed: Sealed) -> int:
-        facts = sealed.facts
-        place = place_of(facts.organisation, facts.repository, facts.name)
-        again = self.sealer.seal(self.sealer.open(sealed.sealed, place=place), place=place)
-        changed = await self._database.write(rows.resealed, sealed, again, self.sealer.current)
-        return int(changed)
 
 
 def checked_name(name: str) -> str:

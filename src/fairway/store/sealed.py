@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy import Connection, select, update
 
-from fairway.store.schema import repository, secret
+from fairway.store.schema import repository, secret, stage
 
 _COLUMNS = ("remote_credentials", "hook_secret", "signing_key")
-Places = tuple[Callable[[int | None, int | None, str], str], Callable[[int, str], str]]
+Places = tuple[
+    Callable[[int | None, int | None, str], str], Callable[[int, str], str], Callable[[int], str]
+]
 Again = Callable[[bytes, str], tuple[bytes, str] | None]
 
 
@@ -29,6 +31,10 @@ def reseal_all(db: Connection, places: Places, again: Again) -> int:
             query = update(repository).where(repository.c.id == number)
             db.execute(query.values({column: fresh[0]}))
             count += 1
+    for number, place, sealed in list(_of_stages(db, places)):
+        if (fresh := again(sealed, place)) is not None:
+            db.execute(update(stage).where(stage.c.id == number).values(credential=fresh[0]))
+            count += 1
     return count
 
 
@@ -46,3 +52,12 @@ def _of_repositories(db: Connection, places: Places) -> Iterator[tuple[int, str,
         for column in _COLUMNS:
             if row[column] is not None:
                 yield row["id"], column, places[1](row["id"], column), row[column]
+
+
+def _of_stages(db: Connection, places: Places) -> Iterator[tuple[int, str, bytes]]:
+    """Credentials of stages that have not ended: the others' are worth nothing."""
+    query = select(stage.c.id, stage.c.credential).where(
+        stage.c.credential.is_not(None), stage.c.stopped.is_(None)
+    )
+    for row in db.execute(query):
+        yield row.id, places[2](row.id), row.credential

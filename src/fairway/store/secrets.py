@@ -71,18 +71,6 @@ def reaching(db: Connection, repository_id: int, names: Sequence[str]) -> list[S
     return [_sealed(row) for row in db.execute(query.order_by(secret.c.id))]
 
 
-def page(db: Connection, after: int, *, limit: int = 100) -> list[Sealed]:
-    """All secrets by id, for a rotation of the key."""
-    query = select(secret).where(secret.c.id > after).order_by(secret.c.id).limit(limit)
-    return [_sealed(row) for row in db.execute(query)]
-
-
-def resealed(db: Connection, seen: Sealed, sealed: bytes, key_id: str) -> bool:
-    """Put the same value under another key; False when the secret changed meanwhile."""
-    query = update(secret).where(secret.c.id == seen.facts.id, secret.c.sealed == seen.sealed)
-    return bool(db.execute(query.values(sealed=sealed, key_id=key_id)).rowcount)
-
-
 def used(db: Connection, ids: Sequence[int]) -> None:
     """Remember that a build was given these."""
     if ids:

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from fairway.access.keyring import Keyring
+from fairway.access.rotation import reseal
 from fairway.kit.secret import Secret
 from fairway.model.build import Build, Retry
 from fairway.model.errors import InvalidInput, NotFound
 from fairway.model.secret import Binding, SecretFacts
 from fairway.model.status import Status
 from fairway.pipeline import bindings
+from fairway.pipeline.dispatch import Runner
 from fairway.pipeline.secrets import Secrets
 from fairway.pipeline.triggers import PullRequest
 
@@ -142,16 +144,20 @@ async def test_a_value_cannot_be_read_back_and_lies_sealed(chapter: Any) -> None
         await chapter.secrets.remove("Token", repository_id=chapter.repository, actor="ada")
 
 
-async def test_a_rotation_seals_every_secret_anew(chapter: Any) -> None:
+async def test_after_a_rotation_secrets_and_running_stages_credentials_still_open(
+    chapter: Any,
+) -> None:
     await put(chapter)
+    await chapter.push(FILE)
+    first = await chapter.lease()
     both = Keyring({"k1": bytes(32), "k2": bytes(31) + b"2"}, "k2")
-    secrets = Secrets(chapter.database, both)
-    assert [await secrets.reseal(), await secrets.reseal()] == [1, 0]
+    assert await chapter.database.write(reseal, both, actor="ada") == 2
+    assert await chapter.database.write(reseal, both, actor="ada") == 0
     chapter.dispatch._leases._secrets = Secrets(
         chapter.database, Keyring({"k2": bytes(31) + b"2"}, "k2")
     )
-    await chapter.push(FILE)
-    assert (await chapter.lease()).secrets == {"token": "s3cret"}
+    again = await chapter.lease(Runner(name="alice", instance="a2"))
+    assert (again.secrets, again.clone_password) == ({"token": "s3cret"}, first.clone_password)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "fairway:netrc-password", "x" * 300])
