@@ -232,14 +232,18 @@ class Docker:
 
     # ---- networks and volumes --------------------------------------------------------------------
 
-    async def create_network(self, name: str, labels: Mapping[str, str]) -> None:
-        """A bridge of this name; one that exists already (by name and label) is used."""
-        spec = {
+    async def create_network(
+        self, name: str, labels: Mapping[str, str], *, subnet: str = ""
+    ) -> None:
+        """A bridge of this name; one that exists already is used. "" lets the engine choose."""
+        spec: Json = {
             "Name": name,
             "CheckDuplicate": True,
             "Driver": "bridge",
             "Labels": dict(labels),
         }
+        if subnet:
+            spec["IPAM"] = {"Driver": "default", "Config": [{"Subnet": subnet}]}
         try:
             await self.call("POST", "/networks/create", json_body=spec)
         except EngineRefused as error:

@@ -22,10 +22,12 @@ from fairway.model.errors import Busy, InvalidInput
 from fairway.pipeline.engine import Ended, Place, Sink
 from fairway.pipeline.engines import spec
 from fairway.pipeline.engines.images import Images
+from fairway.pipeline.engines.subnets import spare_subnets
 from fairway.pipeline.graph import Ready, StepGraph
 
 _REMOVE_S: Final = 120.0
 _KILLED: Final = 137
+_OVERLAPS: Final = "Pool overlaps"
 _FULL: Final = "non-overlapping IPv4 address pool"  # 31 networks are all that Docker has
 
 
@@ -70,11 +72,27 @@ class DockerEngine:
 
     async def _make_shared(self, place: Place, labels: Mapping[str, str]) -> None:
         async with together() as group:
-            group.create_task(self._docker.create_network(spec.network_name(place.key), labels))
+            group.create_task(self._make_network(spec.network_name(place.key), labels))
             for volume in place.graph.volumes:
                 if volume.kind == "temp":
                     name = spec.volume_name(place, volume)
                     group.create_task(self._docker.create_volume(name, labels, {}))
+
+    async def _make_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """The stage's bridge: in the engine's own pools, or past them where those are used up."""
+        try:
+            return await self._docker.create_network(name, labels)
+        except EngineRefused as error:
+            if _FULL not in error.message:
+                raise
+            full = error
+        for subnet in spare_subnets(name):
+            try:
+                return await self._docker.create_network(name, labels, subnet=subnet)
+            except EngineRefused as error:
+                if _OVERLAPS not in error.message:
+                    raise
+        raise full
 
     async def start(
         self,
