@@ -28,6 +28,7 @@ from fairway.pipeline.secrets import Sealer
 from fairway.store import builds, logs, outbox, reports, runners, stages, steps
 
 LEASE_MS = int(LEASE_SECONDS * 1000)
+SEEN_MS = 10_000  # how old "last seen" may be
 
 
 class Taken(Struct, frozen=True, kw_only=True):
@@ -178,6 +179,7 @@ def renew(db: Connection, stage_id: int, token: str) -> Orders:
     stage = stages.renew(db, stage_id, digest(token), until)
     if stage is None:
         raise lost()
+    runners.alive(db, stage.machine, within_ms=SEEN_MS)
     return orders_of(stage, until=until)
 
 

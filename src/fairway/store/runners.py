@@ -23,6 +23,13 @@ def seen(db: Connection, name: str, values: dict[str, Any]) -> None:
     )
 
 
+def alive(db: Connection, name: str, *, within_ms: int) -> None:
+    """A runner that holds work was heard. Written only when it is news."""
+    now = clock.now()
+    stale = (runner.c.name == name) & (runner.c.seen < now - within_ms)
+    db.execute(update(runner).where(stale).values(seen=now))
+
+
 def find(db: Connection, name: str) -> RunnerFacts | None:
     """One runner by name."""
     row = db.execute(select(runner).where(runner.c.name == name)).first()

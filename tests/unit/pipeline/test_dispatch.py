@@ -271,6 +271,16 @@ async def test_a_report_with_a_foreign_token_is_refused(chapter: Any) -> None:
         assert lost.value.code == "lease-lost"
 
 
+async def test_a_runner_without_a_free_slot_is_still_seen(chapter: Any, at: list[float]) -> None:
+    await chapter.push(FILE)
+    lease = await chapter.lease()
+    at[0] += 70
+    await chapter.builds.cancel(chapter.repository, 1, actor="ada")
+    await chapter.dispatch.renew(lease.stage, lease.token)
+    found = await chapter.database.read(runners.find, "alice")
+    assert found.seen == int(at[0] * 1000)
+
+
 async def test_runners_are_known_once_they_asked(chapter: Any) -> None:
     await chapter.dispatch.lease(Runner(name="carol", capacity=7), wait_s=0)
     found = await chapter.database.read(runners.find, "carol")
