@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,6 +86,7 @@ class Screen:
         text = self.console.export_text(clear=False)
         (folder / "transcript.txt").write_text(text, encoding="utf-8")
         svg = self.console.export_svg(title="make demo", clear=False)
+        svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # fonts from elsewhere
         (folder / "demo.svg").write_text(svg, encoding="utf-8")
         if picture is not None:
             picture.parent.mkdir(parents=True, exist_ok=True)
