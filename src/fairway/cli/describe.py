@@ -126,7 +126,7 @@ def _step_row(step: Step) -> list[str]:
         str(step.number),
         step.name,
         step.status,
-        took(step.started, step.stopped),
+        "" if step.status == "skipped" else took(step.started, step.stopped),
         str(step.exit_code) if failed or step.exit_code else "",
         " ".join([*marks, note]).strip(),
     ]

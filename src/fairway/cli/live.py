@@ -169,7 +169,7 @@ def _step_line(step: Step, width: int) -> str:
 
 
 def _time(one: Stage | Step) -> str:
-    return took(one.started, one.stopped)
+    return "" if one.status == "skipped" else took(one.started, one.stopped)
 
 
 def _mark(status: str) -> str:
