@@ -177,12 +177,13 @@ def network_environment() -> dict[str, str]:
 
 
 def ca_bundle() -> Path | None:
-    """The machine's CA bundle, where it has one of its own."""
+    """The machine's CA bundle, where it has one of its own: named, or with certificates added."""
     for name in ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
         if (given := os.environ.get(name)) and Path(given).is_file():
             return Path(given)
     usual = Path("/etc/ssl/certs/ca-certificates.crt")
-    return usual if usual.is_file() else None
+    added = any(Path("/usr/local/share/ca-certificates").rglob("*.crt"))
+    return usual if added and usual.is_file() else None
 
 
 def load(data: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
