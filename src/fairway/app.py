@@ -171,6 +171,7 @@ def make_runner(
         labels=own.labels,
         capacity=own.capacity,
         version=__version__,
+        reach=own.server,
     )
     tools = Tools(
         engines=ports.engines,
@@ -183,6 +184,7 @@ def make_runner(
             owner=f"{owner}/{settings.runner_name}",
             hosts=ports.hosts,
             keep_workspaces_s=settings.retention.workspaces_hours * 3600,
+            keep_workspaces_bytes=settings.retention.workspaces_bytes,
         ),
     )
     return Runner(dispatch, tools)
@@ -193,6 +195,7 @@ def installation(settings: Settings, ports: Ports) -> Installation:
     builtins = {**BUILTIN_PLUGINS, **settings.pipeline.plugins}
     inside = f"http://{ports.gateway}:{settings.http.port}" if ports.gateway else ""
     return Installation(
+        name=ports.installation,
         url=settings.external_url,
         clone_url=settings.http.external_url or inside or settings.local_url,
         version=__version__,

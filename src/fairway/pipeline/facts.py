@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from fairway.model.build import Build
 from fairway.model.repository import Repository, Visibility
@@ -20,16 +22,30 @@ from fairway.pipeline.compile.context import (
     SystemFacts,
 )
 
+_LOOPBACK: Final = ("", "127.0.0.1", "localhost")
+
 
 class Installation(Struct, frozen=True, kw_only=True):
     """What pipelines learn of this installation."""
 
+    name: str = ""  # its own, never twice: marks what is ours where others are too
     url: str = "http://127.0.0.1:8480"  # as links show it
     clone_url: str = ""  # as pipelines reach it; "" is `url`
     version: str = "0.1.0"
     operator: Operator = field(default_factory=Operator)
     log_limit_bytes: int = 64 * 1024 * 1024
     max_timeout_s: int = 24 * 3600
+
+
+def reached(installation: Installation, url: str) -> Installation:
+    """The same as a runner on another machine sees it, which reaches us at `url`.
+
+    A registry that the operator gave no name is the loopback address, which means nothing there.
+    """
+    host, named = urlsplit(url).netloc, installation.operator.registry
+    registry = host if named.partition(":")[0] in _LOOPBACK else named
+    operator = replace(installation.operator, registry=registry)
+    return replace(installation, clone_url=url.rstrip("/"), operator=operator)
 
 
 def clone_url(installation: Installation, repository: Repository) -> str:

@@ -16,7 +16,7 @@ from fairway.pipeline import pinning
 from fairway.pipeline.compile import Context
 from fairway.pipeline.compile.environ import build_variables
 from fairway.pipeline.dispatch import Lease, StepState
-from fairway.pipeline.facts import Installation, clone_url, context_of
+from fairway.pipeline.facts import Installation, clone_url, context_of, reached
 from fairway.pipeline.graph import StageGraph
 from fairway.pipeline.leasing import Taken
 from fairway.pipeline.pinning import Images
@@ -47,14 +47,18 @@ class Leases:
         """The keyring."""
         return self._secrets.sealer
 
-    async def compose(self, taken: Taken, token: str) -> Lease:
-        """All that the runner needs.
+    async def compose(self, taken: Taken, token: str, *, reach: str = "") -> Lease:
+        """All that the runner needs, which reaches us at `reach` ("": on this machine).
 
         Raises `BadFile` when the file cannot be right after all, `NotFound` when its pipeline has
         gone, `Unavailable` when a secret cannot be opened.
         """
+        installation, registry = self._installation, self._registry
+        if reach:
+            installation = reached(installation, reach)
+            registry = installation.operator.registry
         context = context_of(
-            self._installation,
+            installation,
             taken.repository,
             taken.build,
             stage=taken.stage,
@@ -63,24 +67,22 @@ class Leases:
         text, name = taken.build.text, taken.stage.name
         graph = await blocking(compiler.compile_stage, text, name, context)
         if self._images is not None:
-            graph = await pinning.pinned(
-                graph, self._images, self._registry, repository=taken.repository
-            )
+            graph = await pinning.pinned(graph, self._images, registry, repository=taken.repository)
         graph, secrets = await self._secrets.for_stage(taken.ancestry, graph)
         graph, fallback = _runs(graph, taken.steps)
         return Lease(
             stage=taken.stage.id,
             build=taken.build.id,
-            key=key_of(taken.stage),
+            key=key_of(taken.stage, self._installation.name),
             token=token,
             graph=graph,
             steps=[_state(step, taken) for step in taken.steps if _told(step)],
             secrets=secrets,
             environment=_environment(context, taken.stage),
-            clone_url=clone_url(self._installation, taken.repository),
+            clone_url=clone_url(installation, taken.repository),
             clone_user=CLONE_USER,
             clone_password=taken.credential,
-            registry=self._registry,
+            registry=registry,
             registry_token=taken.credential,
             built=_built(taken.images),
             workspace=taken.stage.workspace,
@@ -91,9 +93,10 @@ class Leases:
         )
 
 
-def key_of(stage: Stage) -> str:
-    """The engine's key of a stage."""
-    return f"b{stage.build}-s{stage.id}"
+def key_of(stage: Stage, installation: str) -> str:
+    """The engine's key of a stage: others may use the same engine, so it names the installation."""
+    own = f"b{stage.build}-s{stage.id}"
+    return f"{installation}-{own}" if installation else own
 
 
 def _told(step: Step) -> bool:

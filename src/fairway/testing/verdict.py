@@ -18,7 +18,7 @@ from fairway.pipeline.logs import key_of as log_key
 from fairway.store import logs, outbox, stages, steps
 from fairway.store.schema import delivery, event, step, token
 from fairway.testing.history import History, all_builds
-from fairway.testing.world import Machine, World
+from fairway.testing.world import INSTALLATION, Machine, World
 
 _TOKEN = re.compile(rb"fwy_[A-Za-z0-9_-]{43}")
 DONE_BY_ITSELF = (Status.PASSED, Status.FAILED)
@@ -130,7 +130,7 @@ def _logs_are_whole(db: Connection, found: list[Build], world: World) -> None:
                 row = logs.find(db, one.id, one.attempt)
                 assert row is None or row.done, f"the log of step {one.id} is not ended"
                 if machine is not None and not one.carried and one.status in DONE_BY_ITSELF:
-                    _log_is_right(db, machine, key_of(stage), one, world=world)
+                    _log_is_right(db, machine, key_of(stage, INSTALLATION), one, world=world)
 
 
 def _log_is_right(db: Connection, machine: Machine, key: str, one: Step, *, world: World) -> None:
@@ -152,7 +152,7 @@ def _nothing_ran_twice(db: Connection, found: list[Build], world: World) -> None
     for build in found:
         for stage in stages.of_build(db, build.id):
             if stage.id not in moved:
-                _ran_once(world.machines.values(), key_of(stage))
+                _ran_once(world.machines.values(), key_of(stage, INSTALLATION))
 
 
 def _ran_once(machines: Iterable[Machine], key: str) -> None:

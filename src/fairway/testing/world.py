@@ -34,6 +34,7 @@ from fairway.testing.life import Killed, Life, Severed, SimulatedDatabase, World
 from fairway.testing.virtual import VirtualLoop
 from fairway.testing.workspaces import MemoryWorkspaces
 
+INSTALLATION = "simulated"
 T = TypeVar("T")
 EPOCH = 1_767_225_600.0  # 2026-01-01: when every history begins
 ROOM = 100 * 1024**3
@@ -213,7 +214,7 @@ class Server(Process):
             signatures=NoSignatures(),
             templates=TemplateFiles(database, git),
             disk=AmpleDisk(),
-            installation="simulated",
+            installation=INSTALLATION,
             holder="server",
             runner=machine.ports(life),
         )
