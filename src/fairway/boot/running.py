@@ -20,6 +20,7 @@ from fairway.boot.server import Address, Router, Tls, check_free, serve
 from fairway.docker.bridge import gateway
 from fairway.docker.client import Docker
 from fairway.docker.daemon import Engine
+from fairway.image.cache import BuildCache
 from fairway.image.registry.app import Deps as RegistryDeps
 from fairway.image.registry.app import registry_app
 from fairway.kit.aio import Wake, blocking
@@ -49,7 +50,7 @@ async def run(settings: Settings, holder: str) -> None:
             owner = opened.installation
             runner = opening.runner_ports(settings, docker, owner, inside)
             ports = replace(ports, runner=runner)
-        await _run(App(settings, ports), opened)
+        await _run(App(settings, ports), opened, docker)
     finally:
         if docker is not None:
             docker.close()
@@ -65,7 +66,7 @@ async def _gateway(
     return engine.gateway if engine.ours else await gateway(docker, owner)
 
 
-async def _run(app: App, opened: Opened) -> None:
+async def _run(app: App, opened: Opened, docker: Docker | None) -> None:
     settings = app.settings
     announcer = Announcer(opened.database, opened.folders, opened.database.events)
     check_free(addresses(app))  # before we are written down as the one that runs
@@ -78,6 +79,9 @@ async def _run(app: App, opened: Opened) -> None:
     )
     remote_wake = Wake()
     async with asyncio.TaskGroup() as group:
+        if docker is not None:
+            cache = BuildCache(docker, most_bytes=settings.retention.build_cache_bytes)
+            group.create_task(cache.run(), name="build cache")
         if "git" in settings.roles:
             group.create_task(announcer.run(), name="refs")
             remotes = RemoteController(remote, remote_wake)
