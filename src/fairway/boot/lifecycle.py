@@ -16,14 +16,17 @@ from typing import Final
 
 import httpx
 from msgspec import Struct
+from sqlalchemy.exc import SQLAlchemyError
 
 from fairway import __version__
 from fairway.boot import backup, machines, process
-from fairway.boot.opening import open_database, token_file
+from fairway.boot.opening import INSTALLATION, open_database, token_file
 from fairway.boot.process import Running
 from fairway.kit import journal
 from fairway.model.errors import Conflict, FairwayError, Unavailable
 from fairway.settings import Settings
+from fairway.store import settings as stored
+from fairway.store.database import Database
 
 _READY_SECONDS: Final = 120.0
 _log = logging.getLogger(__name__)
@@ -73,10 +76,28 @@ def down(settings: Settings, say: Say, *, purge: bool = False) -> None:
         say(f"stopping Fairway (pid {running.pid})")
         if not process.stop(running):
             say("it did not end in time and was killed; nothing is lost")
+    if purge:
+        machines.clear_engines(settings, _owners(settings), say)
     machines.stop_engine(settings, say, purge=purge)
     if purge and settings.data.exists():
         say(f"removing {settings.data}")
         shutil.rmtree(settings.data)
+
+
+def _owners(settings: Settings) -> list[str]:
+    """What marks our things in Engines: the installation's id, and a remote runner's."""
+    runner = settings.data / "run" / "runner-name"
+    found = [runner.read_text(encoding="ascii").strip()] if runner.exists() else []
+    if settings.database.url or (settings.data / "fairway.db").exists():
+        try:
+            database = Database(settings.database_url)
+            try:
+                found += filter(None, [database.read_now(stored.get, INSTALLATION)])
+            finally:
+                database.close()
+        except (FairwayError, SQLAlchemyError) as error:
+            _log.warning("the installation's id cannot be read: %s", error)
+    return found
 
 
 def serve(settings: Settings) -> None:

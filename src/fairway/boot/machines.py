@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import httpx
 
 from fairway.docker import daemon
+from fairway.docker.bridge import LABEL as BRIDGE_LABEL
 from fairway.docker.daemon import Engine, OwnEngine
 from fairway.model.errors import Unavailable
+from fairway.pipeline.engines.spec import LABEL_OWNER
 from fairway.settings import Settings, docker_host
+
+_REMOVE_S: Final = 120.0
 
 Say = Callable[[str], None]
 
@@ -25,6 +32,13 @@ def engine(settings: Settings, say: Say) -> Engine | None:
     """
     if "runner" not in settings.roles or settings.runner.engine != "docker":
         return None
+    found = _engine(settings, say)
+    if not found.ours:
+        _note(settings, found.host)
+    return found
+
+
+def _engine(settings: Settings, say: Say) -> Engine:
     given = settings.docker.host
     if given:
         found = daemon.ask(given)
@@ -50,3 +64,67 @@ def stop_engine(settings: Settings, say: Say, *, purge: bool) -> None:
         own.purge()
     else:
         own.stop()
+
+
+def clear_engines(settings: Settings, owners: Sequence[str], say: Say) -> None:
+    """Remove what is ours in Engines that are not: containers, networks, volumes, image names.
+
+    `owners`: what marks it there, an installation's id or a remote runner's.
+    """
+    for host in _noted(settings):
+        if daemon.ask(host) is None:
+            say(f"the Docker Engine at {host} does not answer: what is ours there stays")
+            continue
+        with daemon.client(host, _REMOVE_S) as api:
+            for owner in owners:
+                count = _clear(api, owner)
+                if count:
+                    say(f"removed {count} containers, networks and volumes from {host}")
+            _forget_images(api, f"{settings.registry_name}/")
+
+
+def _clear(api: httpx.Client, owner: str) -> int:
+    count = 0
+    for thing in api.get("/containers/json", params={"all": 1}).json():
+        if _is_of(thing, owner):
+            api.delete(f"/containers/{thing['Id']}", params={"force": 1, "v": 1})
+            count += 1
+    for thing in api.get("/networks").json():
+        if _is_of(thing, owner):
+            api.delete(f"/networks/{thing['Id']}")
+            count += 1
+    for thing in api.get("/volumes").json().get("Volumes") or []:
+        if _is_of(thing, owner):
+            api.delete(f"/volumes/{thing['Name']}", params={"force": 1})
+            count += 1
+    return count
+
+
+def _is_of(thing: dict[str, Any], owner: str) -> bool:
+    labels = thing.get("Labels") or {}
+    whose = labels.get(LABEL_OWNER, "")
+    return whose.partition("/")[0] == owner or labels.get(BRIDGE_LABEL) == owner
+
+
+def _forget_images(api: httpx.Client, prefix: str) -> None:
+    """Take away the names under our registry; an image goes with its last name."""
+    for image in api.get("/images/json").json():
+        names = [*(image.get("RepoTags") or []), *(image.get("RepoDigests") or [])]
+        for name in names:
+            if name.startswith(prefix):
+                api.delete(f"/images/{name.removesuffix(':<none>')}")
+
+
+def _note(settings: Settings, host: str) -> None:
+    """Remember an Engine that is not ours: what we leave there is removed by a purge."""
+    hosts = [*dict.fromkeys([*_noted(settings), host])]
+    path = settings.data / "run" / "engines"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(hosts) + "\n", encoding="utf-8")
+
+
+def _noted(settings: Settings) -> list[str]:
+    try:
+        return (settings.data / "run" / "engines").read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return []

@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import logging
 import secrets
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from fairway.app import make_runner
 from fairway.boot import machines, opening
 from fairway.docker.client import Docker
-from fairway.kit.aio import blocking
+from fairway.image.cache import BuildCache
+from fairway.kit.aio import background, blocking
 from fairway.kit.secret import Secret
 from fairway.pipeline.dispatch_http import HttpDispatch
 from fairway.settings import Settings, ca_bundle
@@ -29,11 +32,18 @@ async def run(settings: Settings) -> None:
         token = Secret(settings.runner.token)
         async with HttpDispatch(settings.runner.server, token, ca=ca_bundle()) as dispatch:
             _log.info("work comes from %s", settings.runner.server)
-            await make_runner(settings, ports, dispatch, owner=owner).run()
+            async with background(*_care(settings, docker)):
+                await make_runner(settings, ports, dispatch, owner=owner).run()
     finally:
         if docker is not None:
             with contextlib.suppress(asyncio.CancelledError):
                 docker.close()
+
+
+def _care(settings: Settings, docker: Docker | None) -> list[Coroutine[Any, Any, None]]:
+    if docker is None:
+        return []
+    return [BuildCache(docker, most_bytes=settings.retention.build_cache_bytes).run()]
 
 
 def own_name(data: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from fairway.docker.client import Docker
 from fairway.model.errors import FairwayError, Unavailable
 
-_LABEL: Final = "fairway.bridge"
+LABEL: Final = "fairway.bridge"
 
 
 def bridge_name(owner: str) -> str:
@@ -22,8 +22,8 @@ async def gateway(docker: Docker, owner: str) -> str:
     Raises `Unavailable` (code `bridge-unavailable`) when the Engine gives it no address.
     """
     name = bridge_name(owner)
-    await docker.create_network(name, {_LABEL: owner})
-    for network in await docker.networks([f"{_LABEL}={owner}"]):
+    await docker.create_network(name, {LABEL: owner})
+    for network in await docker.networks([f"{LABEL}={owner}"]):
         for config in (network.get("IPAM") or {}).get("Config") or []:
             if address := config.get("Gateway"):
                 return str(address)

@@ -65,7 +65,7 @@ class FolderItself:
     async def rebuilt(self, key: str) -> None:
         """Nothing is ever made anew."""
 
-    async def prune(self, keep: Sequence[str], *, older_s: float) -> None:
+    async def prune(self, keep: Sequence[str], *, older_s: float, most_bytes: int = 0) -> None:
         """Nothing is ever removed."""
 
 

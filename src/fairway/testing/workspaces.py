@@ -30,6 +30,12 @@ class MemoryWorkspaces:
         """See the contract."""
         self.marked.discard(key)
 
-    async def prune(self, keep: Sequence[str], *, older_s: float) -> None:  # noqa: ARG002 no ages
+    async def prune(
+        self,
+        keep: Sequence[str],
+        *,
+        older_s: float,  # noqa: ARG002 no ages
+        most_bytes: int = 0,  # noqa: ARG002 no sizes
+    ) -> None:
         """Forget all others."""
         self.made &= set(keep)

@@ -115,4 +115,6 @@ class Runner:
             return
         self._pruned = loop.time()
         keep = [*self._active.values()]
-        await self._tools.workspaces.prune(keep, older_s=settings.keep_workspaces_s)
+        await self._tools.workspaces.prune(
+            keep, older_s=settings.keep_workspaces_s, most_bytes=settings.keep_workspaces_bytes
+        )

@@ -28,6 +28,7 @@ class RunnerSettings(Struct, frozen=True, kw_only=True):
     patience_s: float = 60.0  # how long an engine may be silent before a step is given up
     sweep_s: float = 60.0  # at most so often, left-overs are looked for
     keep_workspaces_s: float = 24 * 3600.0
+    keep_workspaces_bytes: int = 0  # 0: without limit
 
 
 class Findings(Struct, frozen=True):

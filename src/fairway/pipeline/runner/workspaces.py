@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
+import stat
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -35,8 +37,10 @@ class Workspaces(Protocol):
         """The folder is whole again."""
         ...
 
-    async def prune(self, keep: Sequence[str], *, older_s: float) -> None:
-        """Remove the folders of other keys that nothing has touched for so long."""
+    async def prune(self, keep: Sequence[str], *, older_s: float, most_bytes: int = 0) -> None:
+        """Remove folders of other keys: those that nothing has touched for so long, then the
+        eldest, until the rest takes at most `most_bytes` of the disk (0: without limit).
+        """
         ...
 
 
@@ -45,6 +49,7 @@ class FolderWorkspaces:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._sizes: dict[str, tuple[float, int]] = {}  # name -> when it changed, bytes
 
     def folder(self, key: str) -> Path:
         """One flat folder name for each key."""
@@ -72,21 +77,62 @@ class FolderWorkspaces:
         """Take the mark away."""
         await blocking(self._mark(key).unlink, missing_ok=True)
 
-    async def prune(self, keep: Sequence[str], *, older_s: float) -> None:
-        """By the time of the last change of the folder itself."""
-        await blocking(self._prune, {_name(key) for key in keep}, clock.seconds() - older_s)
+    async def prune(self, keep: Sequence[str], *, older_s: float, most_bytes: int = 0) -> None:
+        """By the time of the last change of the folder itself, and by what lies in it."""
+        names = {_name(key) for key in keep}
+        await blocking(self._prune, names, clock.seconds() - older_s, most_bytes)
 
-    def _prune(self, keep: set[str], before: float) -> None:
+    def _prune(self, keep: set[str], before: float, most: int) -> None:
         if not self._root.is_dir():
             return
+        left: list[tuple[float, Path]] = []
         for entry in self._root.iterdir():
-            name = entry.name.removesuffix(".rebuilding")
-            if name in keep or entry.lstat().st_mtime > before:
+            if entry.name.removesuffix(".rebuilding") in keep:
                 continue
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry, ignore_errors=True)
+            changed = entry.lstat().st_mtime
+            if changed <= before:
+                _remove(entry)
             else:
-                entry.unlink(missing_ok=True)
+                left.append((changed, entry))
+        if most:
+            self._shrink(sorted(left), most)
+
+    def _shrink(self, left: Sequence[tuple[float, Path]], most: int) -> None:
+        """Remove the eldest until the rest fits. A folder is measured once for each change."""
+        self._sizes = {
+            path.name: known
+            if (known := self._sizes.get(path.name)) and known[0] == changed
+            else (changed, disk_use(path))
+            for changed, path in left
+        }
+        over = sum(size for _, size in self._sizes.values()) - most
+        for _, path in left:
+            if over <= 0:
+                return
+            over -= self._sizes.pop(path.name)[1]
+            _remove(path)
+
+
+def disk_use(path: Path) -> int:
+    """Bytes of the disk that a tree takes, following no links. What vanishes meanwhile is 0."""
+    total, open_ = 0, [str(path)]
+    while open_:
+        here = open_.pop()
+        try:
+            found = os.lstat(here)
+            total += found.st_blocks * 512
+            if stat.S_ISDIR(found.st_mode):
+                open_ += [entry.path for entry in os.scandir(here)]
+        except OSError:
+            continue
+    return total
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)
 
 
 def tree(workspace: Path, graph: StageGraph) -> Path:

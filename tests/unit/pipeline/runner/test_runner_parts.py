@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from fairway.pipeline.engines.images import is_latest, registry_host
 from fairway.pipeline.graph import Mount, SecretRef, StageGraph, StepGraph, Volume
 from fairway.pipeline.runner.environment import at_start, hidden
 from fairway.pipeline.runner.images import auths, resolve
-from fairway.pipeline.runner.workspaces import FolderWorkspaces, tree
+from fairway.pipeline.runner.workspaces import FolderWorkspaces, disk_use, tree
 
 
 def lease(**fields: Any) -> Lease:
@@ -221,3 +222,22 @@ async def test_old_workspaces_go_unless_they_are_kept(tmp_path: Path) -> None:
     await kept.prune(["b/c"], older_s=-1000.0)
     assert [path.name for path in tmp_path.iterdir()] == [kept.folder("b/c").name]
     assert (outside / "file").exists()
+
+
+async def test_the_eldest_workspaces_go_until_the_rest_fits(tmp_path: Path) -> None:
+    kept = FolderWorkspaces(tmp_path)
+    for age, key in enumerate(("newest", "busy", "middle", "eldest")):
+        folder = kept.folder(key)
+        (folder / "deep").mkdir(parents=True)
+        (folder / "deep" / "file").write_bytes(b"x" * 100_000)
+        os.utime(folder, (1e9 - age, 1e9 - age))
+    one = disk_use(kept.folder("newest"))
+    assert one >= 100_000
+    forever = 1e12
+    await kept.prune(["busy"], older_s=forever, most_bytes=3 * one)
+    assert kept.folder("eldest").exists()
+    (kept.folder("newest") / "more").write_bytes(b"x" * 100_000)
+    await kept.prune(["busy"], older_s=forever, most_bytes=3 * one)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["busy", "middle", "newest"]
+    await kept.prune(["busy"], older_s=forever, most_bytes=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["busy"]
