@@ -133,6 +133,7 @@ class Builds:
         params: dict[str, str] | None = None,
         actor: str,
         key: str | None = None,
+        debug: bool = False,
     ) -> Build:
         """Build a ref (the default branch unless said) because a person asks.
 
@@ -150,7 +151,7 @@ class Builds:
             actor=actor,
             key=_api_key(repository_id, key),
         )
-        return _certain(await self.make(repository_id, draft))
+        return _certain(await self.make(repository_id, replace(draft, debug=debug)))
 
     async def pull_request(
         self, repository_id: int, pull: PullRequest, *, actor: str, key: str | None = None

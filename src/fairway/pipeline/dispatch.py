@@ -33,6 +33,7 @@ class Runner(Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = field(default_factory=dict)
     capacity: int = 2
     version: str = ""
+    reach: str = ""  # the URL at which it reaches the system; "" on the system's own machine
 
 
 class StepState(Struct, frozen=True, kw_only=True):

@@ -80,7 +80,7 @@ class LocalDispatch:
             if taken is None:
                 return None
             try:
-                return await self._leases.compose(taken, token)
+                return await self._leases.compose(taken, token, reach=runner.reach)
             except Unavailable:
                 raise  # the lease runs out, and the stage is tried again
             except FairwayError as error:

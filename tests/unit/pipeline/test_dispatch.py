@@ -58,6 +58,17 @@ async def test_labels_must_be_equal(chapter: Any) -> None:
     assert await chapter.dispatch.lease(fitting, wait_s=0) is not None
 
 
+async def test_a_runner_elsewhere_is_told_the_address_at_which_it_reaches_us(chapter: Any) -> None:
+    await chapter.push(FILE)
+    await chapter.push(FILE)
+    near = await chapter.lease()
+    far = await chapter.lease(Runner(name="far", instance="1", reach="https://ci.example.org/"))
+    assert near.registry == "127.0.0.1:8480"
+    assert far.clone_url.startswith("https://ci.example.org/")
+    assert far.registry == "ci.example.org"
+    assert not near.clone_url.startswith("https://ci.example.org/")
+
+
 @pytest.mark.parametrize("wrong", [{"type": "exec"}, {"arch": "arm64"}, {"os": "windows"}])
 async def test_type_and_platform_must_agree(chapter: Any, wrong: dict[str, str]) -> None:
     await chapter.push(FILE)
