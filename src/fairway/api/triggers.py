@@ -97,6 +97,7 @@ async def _make(
             params=data.params,
             actor=login,
             key=key,
+            debug=data.debug,
         )
     if data.event == "pull_request":
         return await services.builds.pull_request(

@@ -52,8 +52,10 @@ class MemorySources:
         return self.commits[rev]
 
     async def changed(self, repository_id: int, before: str, after: str) -> list[str] | None:
-        """Nobody knows."""
+        """Nobody knows: None."""
         del repository_id, before, after
+        unknown: list[str] | None = None
+        return unknown
 
     async def resolve(self, repository_id: int, ref: str) -> str | None:
         """Where a full ref is."""
