@@ -53,7 +53,7 @@ def _list() -> None:
 def _run(path: Path, options: list[str]) -> int:
     needs = _constant(_tree(path), "NEEDS")
     with Services() as services:
-        env: dict[str, str] = {}
+        env = {"PYTHONPATH": str(ROOT)}
         for need in ("docker", *(needs if isinstance(needs, tuple) else ())):
             env.update(services.provide(str(need)))
         return child([venv.python(), path, *options], env, 600)
