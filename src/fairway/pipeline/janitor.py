@@ -155,6 +155,7 @@ def end_late(db: Connection, build_id: int) -> None:
     if build.status is not Status.RUNNING or build.verdict:
         return
     repository = builds.repository_of(db, build.repository)
-    minutes = ((build.deadline or 0) - (build.started or 0)) // 60_000
-    reason = f"the build reached its time limit of {minutes} minutes"
+    seconds = ((build.deadline or 0) - (build.started or 0)) // 1000
+    limit = f"{seconds // 60} minutes" if seconds % 60 == 0 else f"{seconds} seconds"
+    reason = f"the build reached its time limit of {limit}"
     course.end_early(db, build, Status.FAILED, reason=reason, slug=repository.slug)
