@@ -41,6 +41,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     losses: int = 1
     outages: int = 1
     bob: bool = True
+    bob_returns: bool = True  # else its first death is its last
     protected: bool = False
     auto_cancel: bool = False
 
@@ -92,7 +93,8 @@ class History:
         """Live through it, then let everything come to rest."""
         world = self.world
         self._seed()
-        world.server.pause = world.bob.pause = lambda: self.random.uniform(0.1, 6.0)
+        world.server.pause = lambda: self.random.uniform(0.1, 6.0)
+        world.bob.pause = lambda: self.random.uniform(0.1, 20.0)  # longer than a lease holds
         async with asyncio.TaskGroup() as group:
             processes = [world.server, *([world.bob] if self.plan.bob else [])]
             running = [group.create_task(one.run(), name=one.name) for one in processes]
@@ -156,7 +158,10 @@ class History:
 
     async def _crash(self, process: Process) -> None:
         await asyncio.sleep(self.random.uniform(0.0, self.plan.over_s))
+        if process.gone:
+            return
         await process.up.wait()
+        process.gone = process is self.world.bob and not self.plan.bob_returns
         life = process.life
         kind = self.random.random()
         if kind < 0.4 or process is not self.world.server:

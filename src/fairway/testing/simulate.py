@@ -40,6 +40,7 @@ def plan_of(seed: int) -> Plan:
         losses=seed % 3,
         outages=seed % 2,
         bob=seed % 3 != 0,
+        bob_returns=seed % 4 != 1,
         protected=seed % 5 == 0,
         auto_cancel=seed % 7 == 0,
     )
