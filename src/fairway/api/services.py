@@ -12,6 +12,7 @@ from msgspec import Struct, field
 
 from fairway.access.authorise import Access
 from fairway.access.identity import Identity
+from fairway.access.keyring import Keyring
 from fairway.access.tokens import Tokens
 from fairway.api.hub import Hub
 from fairway.api.scrapes import Scrapes
@@ -58,6 +59,7 @@ class Services(Struct, frozen=True, kw_only=True):
     crons: Crons | None = None
     remotes: Remotes | None = None
     signatures: FileSignatures | None = None
+    keyring: Keyring | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)  # parts of the system, by name
     requests: Requests = field(default_factory=Requests)
     scrapes: Scrapes = field(default_factory=Scrapes)

@@ -12,9 +12,10 @@ from sqlalchemy import Connection
 
 from fairway.access.authorise import require_admin
 from fairway.access.identity import Identity
+from fairway.access.rotation import rotate
 from fairway.access.scope import scope_of
 from fairway.api import cursors, guard, shown
-from fairway.api.services import Check, Cursor, Limit, Number, Svc, Text, Who
+from fairway.api.services import Check, Cursor, Limit, Number, Svc, Text, Who, here
 from fairway.client.wire import system as wire
 from fairway.client.wire import who as wire_who
 from fairway.client.wire.common import Done, Page
@@ -65,6 +66,13 @@ async def pause_system(*, services: Svc, who: Who, data: JSONBody[wire.Pause]) -
     await services.database.write(_pause, who, data)
     services.wake.set()
     return Done()
+
+
+@post("/system/key", summary="Rotate the key that seals secrets", status_code=200)
+async def rotate_key(*, services: Svc, who: Who) -> wire.KeyRotation:
+    """Everything is sealed anew, then the old keys are dropped. For admins."""
+    done = await rotate(services.database, here(services.keyring, "the keyring"), who)
+    return wire.KeyRotation(key=done.key, values=done.values, retired=done.retired)
 
 
 async def checked(checks: Mapping[str, Check]) -> list[wire.Component]:
@@ -171,6 +179,7 @@ async def replay_parked(*, services: Svc, who: Who, delivery: Number) -> Done:
 ROUTES = [
     show_system,
     pause_system,
+    rotate_key,
     list_components,
     list_queue,
     list_audit,

@@ -280,12 +280,13 @@ async def _exec(
 def examine(settings: Settings) -> list[Checked]:
     """Every check of `fairway doctor`."""
     from fairway.boot import process  # noqa: PLC0415
+    from fairway.docker.daemon_files import layout  # noqa: PLC0415
     from fairway.machine.check import Wanted  # noqa: PLC0415 only doctor needs it
     from fairway.machine.doctor import run_checks  # noqa: PLC0415
     from fairway.settings import docker_host, proxy_environment  # noqa: PLC0415
 
     host = settings.docker.host or docker_host() or "unix:///var/run/docker.sock"
-    own = f"unix://{settings.data / 'docker' / 'docker.sock'}"
+    own = layout(settings.data / "docker").host
     wanted = Wanted(
         data=settings.data,
         docker_hosts=(host, own),

@@ -39,9 +39,9 @@ from fairway.source.sources import Sources
 from fairway.store import settings as stored
 from fairway.store import users
 from fairway.store.database import Database
+from fairway.store.sealed import REGISTRY_KEY
 
 INSTALLATION: Final = "installation"
-REGISTRY_KEY: Final = "registry.key"
 ADMIN: Final = "admin"
 
 

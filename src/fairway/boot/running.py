@@ -140,6 +140,7 @@ def services(app: App, repositories: Repositories, remote: RemoteDeps) -> Servic
         crons=Crons(app.database, app.cron_wake),
         remotes=Remotes(remote),
         signatures=FileSignatures(app.database, app.ports.keyring),
+        keyring=app.ports.keyring,
         checks=health.checks(app),
         private_metrics=bool(app.settings.http.listen),
     )
@@ -161,12 +162,13 @@ def addresses(app: App) -> list[Address]:
     http = app.settings.http
     found = [Address(_LOOPBACK, http.port)]
     if app.ports.gateway:
-        found.append(Address(app.ports.gateway, http.port))
+        found.append(Address(app.ports.gateway, http.port, plain=True))  # only our containers
     for text in http.listen:
         host, colon, port = text.rpartition(":")
         numbered = bool(colon) and port.isdigit()
         found.append(Address(host or text, int(port)) if numbered else Address(text, http.port))
-    return list(dict.fromkeys(found))
+    first = {(one.host, one.port): one for one in reversed(found)}
+    return list(reversed(first.values()))
 
 
 def _tls(settings: Settings) -> Tls | None:

@@ -72,10 +72,11 @@ async def _not_here(_scope: Scope, _receive: Any, send: Any) -> None:
 
 
 class Address(Struct, frozen=True):
-    """Where to listen."""
+    """Where to listen. `plain`: without TLS, because what comes there never leaves this machine."""
 
     host: str
     port: int
+    plain: bool = False
 
 
 class Tls(Struct, frozen=True):
@@ -106,7 +107,7 @@ def check_free(addresses: Sequence[Address]) -> None:
 async def serve(app: ASGI, addresses: Sequence[Address], tls: Tls | None = None) -> None:
     """Listen on every address until cancelled; then answer what is under way and stop."""
     check_free(addresses)
-    servers = [_server(app, address, tls) for address in addresses]
+    servers = [_server(app, address, None if address.plain else tls) for address in addresses]
     async with asyncio.TaskGroup() as group:
         for server, address in zip(servers, addresses, strict=True):
             group.create_task(_one(server), name=f"http {address.host}:{address.port}")

@@ -7,6 +7,8 @@ the helper's name, so that a token that ends or changes does so everywhere.
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +25,6 @@ from fairway.client.wire.who import Me
 from fairway.model.errors import BadFile, InvalidInput
 
 HELPER: Final = "fairway"  # docker-credential-fairway
-_GIT_HELPER: Final = "!fairway credential git"
 
 
 @click.command("login")
@@ -31,7 +32,8 @@ _GIT_HELPER: Final = "!fairway credential git"
 @click.option("--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Read the token from here; else stdin, or asked for on a terminal.")  # fmt: skip
 @click.option("--name", default="", help="The context's name; the host unless given.")
-@click.option("--ca", default="", type=click.Path(dir_okay=False), help="The server's authority.")
+@click.option("--ca", default=None, help="The server's authority, where this machine knows it not.",
+              type=click.Path(exists=True, dir_okay=False, resolve_path=True))  # fmt: skip
 @click.option("--docker-config", envvar="DOCKER_CONFIG", default=Path("~/.docker"), hidden=True,
               type=click.Path(file_okay=False, path_type=Path))  # fmt: skip
 @click.option("--no-git", is_flag=True, help="Leave Git's settings alone.")
@@ -42,24 +44,37 @@ def login(session: Session, url: str, **options: Any) -> None:
 
     Without a URL: set the helpers up again for the current context.
     """
-    token = ""
-    if url:
-        checked_url(url)
-        token = _token(options["token_file"])
-    else:
-        found = session.context
-        url, token = found.url, found.token
-    system, me = who_is(url, token, options["ca"])
-    remember(session, system, contexts.Context(
-        url=url.rstrip("/"), token=token, ca=options["ca"]
-    ), options["name"])  # fmt: skip
+    made = _asked(session, url, options["token_file"], options["ca"] or "")
+    system, me = who_is(made.url, made.token, made.ca)
+    remember(session, system, made, options["name"])
     if not options["no_git"]:
-        _set_up_git(system, url)
+        _set_up_git(system, made)
     if not options["no_docker"] and system.registry:
         path = options["docker_config"].expanduser() / "config.json"
         write_docker(path, system.registry)
         output.say(f"Docker asks us for {system.registry} ({path})")
-    output.say(f"signed in to {url} as {me.login}")
+        _docker_needs(system, made.ca)
+    output.say(f"signed in to {made.url} as {me.login}")
+
+
+def _asked(session: Session, url: str, token_file: Path | None, ca: str) -> contexts.Context:
+    """Where and as whom to sign in: the arguments, or the current context again."""
+    if not url:
+        found = session.context
+        return contexts.Context(url=found.url, token=found.token, ca=ca or found.ca)
+    checked_url(url)
+    return contexts.Context(url=url.rstrip("/"), token=_token(token_file), ca=ca)
+
+
+def _docker_needs(system: System, ca: str) -> None:
+    """Say what Docker lacks that only its owner can give it."""
+    if shutil.which(f"docker-credential-{HELPER}") is None:
+        output.say(
+            f"Docker finds no docker-credential-{HELPER}: put the folder of `fairway` on PATH"
+        )
+    if ca:
+        where = f"/etc/docker/certs.d/{system.registry}/ca.crt"
+        output.say(f"its Engine trusts the server once {ca} is copied to {where}")
 
 
 def checked_url(url: str) -> None:
@@ -108,10 +123,20 @@ def who_is(url: str, token: str, ca: str) -> tuple[System, Me]:
         api.close()
 
 
-def _set_up_git(system: System, url: str) -> None:
-    for address in dict.fromkeys((url.rstrip("/"), system.external_url)):
+def _set_up_git(system: System, made: contexts.Context) -> None:
+    for address in dict.fromkeys((made.url, system.external_url)):
         if address:
-            _git_config(f"credential.{address}.helper", _GIT_HELPER)
+            _git_config(f"credential.{address}.helper", git_helper())
+        if address.startswith("https://") and made.ca:
+            _git_config(f"http.{address}.sslCAInfo", made.ca)
+
+
+def git_helper() -> str:
+    """What Git runs: by its name where the shell finds it, else this very program."""
+    program = "fairway"
+    if shutil.which(program) is None:
+        program = f"{shlex.quote(sys.executable)} -m fairway"
+    return f"!{program} credential git"
 
 
 def _git_config(name: str, value: str) -> None:

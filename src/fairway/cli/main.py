@@ -68,7 +68,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "user": Entry(OTHER, "user", "user", "Add and list users."),
     "org": Entry(OTHER, "user", "org", "Add and list organisations."),
     "runner": Entry(OTHER, "runner", "runner", "Start, pause and resume runners."),
-    "system": Entry(OTHER, "system", "system", "Pause and resume; replay parked events."),
+    "system": Entry(OTHER, "system", "system", "Pause, resume; parked events; the sealing key."),
     "credential": Entry(OTHER, "login", "credential", "Answer Git and Docker (a helper)."),
     "api": Entry(OTHER, "api", "api", "Send one raw request to the API."),
 }

@@ -12,9 +12,12 @@ from fairway.cli import output
 from fairway.cli.session import Session, confirm, yes_option
 
 if TYPE_CHECKING:
+    from fairway.boot.lifecycle import Up
+    from fairway.client.wire.system import System
     from fairway.settings import Settings
 
 ROLES = ("server", "controllers", "runner", "git")
+_pem = click.Path(exists=True, dir_okay=False, resolve_path=True)  # `serve` runs elsewhere
 _data = click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
@@ -29,8 +32,8 @@ def serving(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--port", type=click.IntRange(1, 65535), default=None),
         click.option("--listen", multiple=True, metavar="ADDRESS[:PORT]",
                      help="Besides loopback; needs TLS or --behind-proxy."),
-        click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), default=None),
-        click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), default=None),
+        click.option("--tls-cert", type=_pem, default=None, help="PEM: certificate and chain."),
+        click.option("--tls-key", type=_pem, default=None, help="PEM: its key."),
         click.option("--behind-proxy", is_flag=True, default=None, help="A proxy ends TLS."),
         click.option("--external-url", default=None, metavar="URL",
                      help="What links, clone URLs and image names show."),
@@ -102,23 +105,43 @@ def up(ctx: click.Context, /, data: Path | None, context_name: str, **options: A
     settings = settings_of(data, **options)
     done = lifecycle.up(settings, words_of(options), output.say)
     session = Session(context="", url="", token="", config=getattr(ctx.obj, "config", ""))
-    _sign_in(session, done.url, done.token_file, context_name)
+    _sign_in(session, done, context_name, settings.http.tls_cert)
     output.say("running" if done.fresh else "it runs already")
     output.emit(done.url)
 
 
-def _sign_in(session: Session, url: str, token_file: Path, name: str) -> None:
+def _sign_in(session: Session, done: Up, name: str, cert: str) -> None:
     """Write the context of the new server, with its admin's token where we may read it."""
-    from fairway.cli.login import remember, who_is
+    from fairway.cli.login import remember
     from fairway.client.context import Context
 
     try:
-        token = token_file.read_text(encoding="utf-8").strip()
+        token = done.token_file.read_text(encoding="utf-8").strip()
     except OSError:
-        output.say(f"sign in with a token: fairway login {url}")
+        output.say(f"sign in with a token: fairway login {done.url}")
         return
-    system, _me = who_is(url, token, "")
-    remember(session, system, Context(url=url, token=token), name)
+    found = _trusted(done.url, token, cert)
+    if found is None:
+        output.say(f"its certificate is not for this address: fairway login URL --ca {cert}")
+        return
+    at, ca, system = found
+    remember(session, system, Context(url=at, token=token, ca=ca), name)
+
+
+def _trusted(url: str, token: str, cert: str) -> tuple[str, str, System] | None:
+    """(address, authority) by which our own server is trusted here, and what it says of itself."""
+    from fairway.cli.login import who_is
+    from fairway.model.errors import Unavailable
+
+    if not cert:
+        return url, "", who_is(url, token, "")[0]
+    for at in (url, url.replace("127.0.0.1", "localhost")):
+        for ca in ("", cert):
+            try:
+                return at, ca, who_is(at, token, ca)[0]
+            except Unavailable:
+                continue  # the certificate does not hold for this address
+    return None
 
 
 @click.command("down")

@@ -6,9 +6,9 @@ import click
 
 from fairway.cli import output
 from fairway.cli.describe import fields
-from fairway.cli.session import Session, connected
+from fairway.cli.session import Session, confirm, connected, yes_option
 from fairway.client.wire.common import Done
-from fairway.client.wire.system import Pause, System
+from fairway.client.wire.system import KeyRotation, Pause, System
 
 
 @click.group("system")
@@ -53,3 +53,20 @@ def replay(session: Session, number: int) -> None:
     """Hand a parked event (`fairway get parked`) to its handler again."""
     session.api.post(f"/parked/{number}/replay", None, Done)
     output.say(f"event {number} is handed out again")
+
+
+@system.command("rotate-key")
+@yes_option
+@output.format_option
+@connected
+def rotate_key(session: Session, *, yes: bool, output: str) -> None:
+    """Make a new sealing key, seal every secret with it, and drop the old keys.
+
+    Backups from before hold the old key, and go on to open.
+    """
+    confirm("Seal everything with a new key and drop the old ones?", yes=yes)
+    _rotated(session.api.post("/system/key", None, KeyRotation), output)
+
+
+def _rotated(done: KeyRotation, form: str) -> None:
+    output.emit_one("key", done, form, name=done.key, human=fields(done))

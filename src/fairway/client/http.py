@@ -16,9 +16,11 @@ import msgspec
 from fairway.client import sse
 from fairway.client.problems import error_of
 from fairway.client.wire.common import Page
-from fairway.model.errors import FairwayError, InvalidInput, Unauthenticated, Unavailable
+from fairway.model.errors import BadFile, FairwayError, InvalidInput, Unauthenticated, Unavailable
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 T = TypeVar("T")
@@ -59,9 +61,7 @@ class Api:
             headers["Authorization"] = f"Bearer {token}"
         verify: Any = True
         if ca:
-            import ssl  # noqa: PLC0415 only where an own authority is given
-
-            verify = ssl.create_default_context(cafile=ca)
+            verify = trusting(ca)
         self._client = httpx.Client(
             base_url=f"{self.url}/api/v1",
             headers=headers,
@@ -222,6 +222,26 @@ class Api:
                 code="not-fairway",
                 remedy="look at the address in `fairway context`",
             ) from error
+
+
+def trusting(ca: str) -> ssl.SSLContext:
+    """TLS that trusts an authority's certificate, or a server's own, in a file of PEM.
+
+    Raises `BadFile` for a file that holds none.
+    """
+    import ssl  # noqa: PLC0415 only where an own authority is given
+
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except OSError as error:  # SSLError is one
+        raise BadFile(
+            f"no certificate can be read from it: {error}",
+            code="bad-authority",
+            where=ca,
+            remedy="give the PEM file of the authority that signed the server's certificate",
+        ) from error
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
 
 
 def _is_local(url: str) -> bool:

@@ -12,6 +12,7 @@ import hashlib
 import ipaddress
 import json
 import re
+import ssl
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -67,14 +68,32 @@ class Account(httpx.Auth):
             yield request
 
 
-def base_url(host: str, *, insecure: bool) -> str:
-    """Plain HTTP for loopback addresses, as engines do, and where asked for; else HTTPS."""
-    name = host.rsplit(":", 1)[0].strip("[]")
+def client(host: str, auth: Secret | None, timeout_s: float) -> httpx.AsyncClient:
+    """A client of one registry. This machine's own needs no certificate, as engines have it."""
+    trust = False if is_local(host) else ssl.create_default_context()
+    return httpx.AsyncClient(auth=Account(auth), timeout=timeout_s, trust_env=False, verify=trust)
+
+
+async def base_url(http: httpx.AsyncClient, host: str, *, insecure: bool) -> str:
+    """HTTPS; plain HTTP where that fails and the host is this machine or `insecure` allows it.
+
+    Raises httpx's errors.
+    """
+    if insecure or is_local(host):
+        try:
+            await http.get(f"https://{host}/v2/", auth=None)
+        except httpx.TransportError:
+            return f"http://{host}"
+    return f"https://{host}"
+
+
+def is_local(host: str) -> bool:
+    """Whether `host[:port]` is a loopback address."""
+    name = host if host.endswith("]") else host.rsplit(":", 1)[0]
     try:
-        local = ipaddress.ip_address(name).is_loopback
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
     except ValueError:
-        local = name == "localhost"
-    return f"{'http' if local or insecure else 'https'}://{host}"
+        return name == "localhost"
 
 
 def as_oci(body: bytes, annotations: Mapping[str, str]) -> bytes:
@@ -105,9 +124,9 @@ async def annotate(
 
     Raises `Unavailable` (`registry-unavailable`), `InvalidInput` (`push-refused`).
     """
-    url = f"{base_url(host, insecure=insecure)}/v2/{path}/manifests/{tag}"
     try:
-        async with httpx.AsyncClient(auth=Account(auth), timeout=60, trust_env=False) as http:
+        async with client(host, auth, 60) as http:
+            url = f"{await base_url(http, host, insecure=insecure)}/v2/{path}/manifests/{tag}"
             accept = f"{_OCI_MANIFEST}, {_DOCKER_MANIFEST}"
             answer = await http.get(url, headers={"Accept": accept})
             _check(answer, host)

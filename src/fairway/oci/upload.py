@@ -12,7 +12,7 @@ import httpx
 from fairway.kit.aio import blocking
 from fairway.kit.secret import Secret
 from fairway.model.errors import InvalidInput, Unavailable
-from fairway.oci.annotate import Account, base_url
+from fairway.oci.annotate import base_url, client
 
 _CHUNK: Final = 4 * 1024 * 1024
 
@@ -26,11 +26,17 @@ class Upload:
     def __init__(
         self, host: str, path: str, *, auth: Secret | None = None, insecure: bool = False
     ) -> None:
-        self._url = f"{base_url(host, insecure=insecure)}/v2/{path}"
-        self._host = host
-        self._http = httpx.AsyncClient(auth=Account(auth), timeout=300, trust_env=False)
+        self._host, self._path, self._insecure = host, path, insecure
+        self._url = ""
+        self._http = client(host, auth, 300)
 
     async def __aenter__(self) -> Upload:
+        try:
+            base = await base_url(self._http, self._host, insecure=self._insecure)
+        except httpx.HTTPError as error:
+            await self._http.aclose()
+            raise self._away(error) from error
+        self._url = f"{base}/v2/{self._path}"
         return self
 
     async def __aexit__(self, *_error: object) -> None:
@@ -76,14 +82,17 @@ class Upload:
         try:
             answer = await self._http.request(method, url, headers=headers, content=body)
         except httpx.HTTPError as error:
-            raise Unavailable(
-                f"the registry {self._host} does not answer: {str(error) or type(error).__name__}",
-                code="registry-unavailable",
-                remedy="is Fairway up? `fairway doctor`",
-            ) from error
+            raise self._away(error) from error
         if answer.status_code >= 400 and answer.status_code not in fine:
             raise _refusal(self._host, answer)
         return answer
+
+    def _away(self, error: Exception) -> Unavailable:
+        return Unavailable(
+            f"the registry {self._host} does not answer: {str(error) or type(error).__name__}",
+            code="registry-unavailable",
+            remedy="is Fairway up? `fairway doctor`",
+        )
 
 
 def _refusal(host: str, answer: httpx.Response) -> Exception:

@@ -52,14 +52,21 @@ class Hooks:
 
     async def __call__(self, scope: Asgi, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
-        status, answer = 202, {"status": "accepted"}
+        status, kind = 202, b"application/json"
+        answer: dict[str, object] = {"status": "accepted"}
         try:
             await self._take(scope, receive)
         except FairwayError as error:
-            status = error.status
-            answer = {"type": error.code, "title": error.message, "remedy": error.remedy}
+            status, kind = error.status, b"application/problem+json"
+            answer = {
+                "type": error.code,
+                "title": "The hook was refused",
+                "status": status,
+                "detail": error.message,
+                "remedy": error.remedy,
+            }
         body = msgspec.json.encode(answer)
-        headers = [(b"content-type", b"application/json")]
+        headers = [(b"content-type", kind)]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

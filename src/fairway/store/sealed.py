@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from sqlalchemy import Connection, select, update
 
+from fairway.store import settings
 from fairway.store.schema import repository, secret, stage
 
+REGISTRY_KEY: Final = "registry.key"  # the setting's name, and its place
 _COLUMNS = ("remote_credentials", "hook_secret", "signing_key")
 Places = tuple[
     Callable[[int | None, int | None, str], str], Callable[[int, str], str], Callable[[int], str]
@@ -35,7 +39,17 @@ def reseal_all(db: Connection, places: Places, again: Again) -> int:
         if (fresh := again(sealed, place)) is not None:
             db.execute(update(stage).where(stage.c.id == number).values(credential=fresh[0]))
             count += 1
-    return count
+    return count + _registry_key(db, again)
+
+
+def _registry_key(db: Connection, again: Again) -> int:
+    """The key of the registry's tokens, which is a setting: without it no process starts."""
+    stored = settings.get(db, REGISTRY_KEY)
+    fresh = None if stored is None else again(base64.b64decode(stored), REGISTRY_KEY)
+    if fresh is None:
+        return 0
+    settings.put(db, REGISTRY_KEY, base64.b64encode(fresh[0]).decode("ascii"))
+    return 1
 
 
 def _secrets(db: Connection, places: Places) -> Iterator[tuple[int, str, bytes]]:

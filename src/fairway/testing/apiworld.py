@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from fairway.access.authorise import Access
-from fairway.access.keyring import Keyring
+from fairway.access.keyring import open_keyring
 from fairway.access.tokens import mint
 from fairway.api.hub import Hub
 from fairway.api.services import Addresses, Services
@@ -78,7 +78,7 @@ class ApiWorld:
 
     def _services(self) -> Services:
         database, installation = self.database, Installation(url=URL)
-        keyring = Keyring({"k1": bytes(32)}, "k1")
+        keyring = open_keyring(self.folder / "keys" / "keys.json")
         secrets = Secrets(database, keyring)
         folders = Folders(self.folder / "git")
         announcer = Announcer(database, folders, database.events)
@@ -110,6 +110,7 @@ class ApiWorld:
                 RemoteDeps(database=database, folders=folders, announcer=announcer, keyring=keyring)
             ),
             signatures=FileSignatures(database, keyring),
+            keyring=keyring,
             wake=self.wake,
         )
 

@@ -10,6 +10,7 @@ from sqlalchemy import insert
 from fairway.access.identity import SYSTEM
 from fairway.access.keyring import key_id, open_keyring, repository_place, secret_place
 from fairway.access.rotation import rotate
+from fairway.boot.opening import registry_key
 from fairway.kit import clock
 from fairway.kit.secret import Secret
 from fairway.model.errors import Forbidden, Unavailable
@@ -63,3 +64,21 @@ async def test_only_an_admin_rotates(database: Database, tmp_path: Path) -> None
     people = People(database)
     with pytest.raises(Forbidden):
         await rotate(database, open_keyring(tmp_path / "key"), await people.identity("max"))
+
+
+async def test_the_next_start_opens_the_registry_s_key_after_a_rotation(
+    database: Database, tmp_path: Path
+) -> None:
+    ring = open_keyring(tmp_path / "key")
+    key = database.write_now(registry_key, ring)
+    await rotate(database, ring, SYSTEM)
+    assert database.write_now(registry_key, open_keyring(tmp_path / "key")) == key
+
+
+def test_another_process_seals_with_the_key_of_a_rotation(tmp_path: Path) -> None:
+    ring, other = open_keyring(tmp_path / "key"), open_keyring(tmp_path / "key")
+    fresh = ring.rotate()
+    ring.retire()
+    sealed = other.seal(Secret("x"), place="here")
+    assert key_id(sealed) == fresh
+    assert ring.open(sealed, place="here") == Secret("x")

@@ -107,3 +107,11 @@ class Pause(Request):
 
     paused: bool
     reason: str = ""
+
+
+class KeyRotation(Struct, kw_only=True):
+    """What a rotation did: the new key's id, how much was sealed anew, the keys that are gone."""
+
+    key: str
+    values: int
+    retired: list[str]
