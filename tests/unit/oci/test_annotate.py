@@ -52,18 +52,34 @@ def test_an_index_is_no_image() -> None:
         as_oci(b'{"manifests": []}', {})
 
 
+def speaking(*schemes: str) -> httpx.AsyncClient:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.scheme not in schemes:
+            raise httpx.ConnectError("not of this protocol")
+        return httpx.Response(401)
+
+    return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+
 @pytest.mark.parametrize(
-    ("host", "insecure", "url"),
+    ("host", "insecure", "plain"),
     [
-        ("127.0.0.1:5000", False, "http://127.0.0.1:5000"),
-        ("localhost:5000", False, "http://localhost:5000"),
-        ("registry.example", False, "https://registry.example"),
-        ("registry.example:5000", True, "http://registry.example:5000"),
-        ("[::1]:5000", False, "http://[::1]:5000"),
+        ("127.0.0.1:5000", False, True),
+        ("localhost:5000", False, True),
+        ("[::1]:5000", False, True),
+        ("registry.example:5000", True, True),
+        ("registry.example", False, False),
+        ("127.0.0.1.example", False, False),
     ],
 )
-def test_plain_http_only_where_engines_use_it(host: str, *, insecure: bool, url: str) -> None:
-    assert base_url(host, insecure=insecure) == url
+async def test_plain_http_only_where_engines_use_it_and_tls_is_not_spoken(
+    host: str, *, insecure: bool, plain: bool
+) -> None:
+    async with speaking("http") as http:
+        found = await base_url(http, host, insecure=insecure)
+        assert found == f"{'http' if plain else 'https'}://{host}"
+    async with speaking("http", "https") as http:
+        assert await base_url(http, host, insecure=insecure) == f"https://{host}"
 
 
 def answering(challenge: str, good: str, seen: list[str]) -> httpx.MockTransport:
