@@ -142,7 +142,7 @@ def services(app: App, repositories: Repositories, remote: RemoteDeps) -> Servic
         signatures=FileSignatures(app.database, app.ports.keyring),
         keyring=app.ports.keyring,
         checks=health.checks(app),
-        private_metrics=bool(app.settings.http.listen),
+        private_metrics=bool(app.settings.http.listen) or app.settings.http.behind_proxy,
     )
 
 
