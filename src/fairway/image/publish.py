@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from contextlib import suppress
 from typing import Final
 
 from fairway.docker.client import Docker, EngineRefused
 from fairway.image.bases import auth_for
+from fairway.kit import clock
 from fairway.kit.aio import shielded
 from fairway.kit.secret import Secret
 from fairway.model.errors import FairwayError, InvalidInput, Unavailable
@@ -15,6 +17,7 @@ from fairway.model.image import BuildRequest, BuiltImage, ImageName, Log, Target
 from fairway.oci.annotate import annotate
 
 _HOLD: Final = "fairway-build"
+_HELD_S: Final = 6 * 3600
 
 
 async def publish(docker: Docker, request: BuildRequest, image: str, log: Log) -> list[BuiltImage]:
@@ -24,8 +27,9 @@ async def publish(docker: Docker, request: BuildRequest, image: str, log: Log) -
     """
     built: list[BuiltImage] = []
     named: list[str] = []
-    hold = secrets.token_hex(16)  # keeps the layers while the names are taken away
+    hold = f"{int(clock.seconds())}-{secrets.token_hex(8)}"  # keeps the layers meanwhile
     await docker.tag(image, _HOLD, hold)
+    await _tidy(docker)
     try:
         for target in request.targets:
             name = parse_name(target.full)
@@ -39,6 +43,22 @@ async def publish(docker: Docker, request: BuildRequest, image: str, log: Log) -
             await shielded(_untag(docker, named))
         await shielded(_untag_hold(docker, request, built, hold))
     return built
+
+
+async def _tidy(docker: Docker) -> None:
+    """Take away what builds that were killed held: names that are hours old."""
+    query = {"filters": json.dumps({"reference": [_HOLD]})}
+    with suppress(FairwayError):
+        found = await docker.call("GET", "/images/json", query=query)
+        tags = [tag for image in found or [] for tag in image.get("RepoTags") or []]
+        await _untag(docker, [tag for tag in tags if _is_old(tag, clock.seconds())])
+
+
+def _is_old(tag: str, now: float) -> bool:
+    """Whether a name of ours was given more than `_HELD_S` ago."""
+    name, _, text = tag.partition(":")
+    began = text.partition("-")[0]
+    return name == _HOLD and began.isdigit() and now - int(began) > _HELD_S
 
 
 async def _untag_hold(
