@@ -24,7 +24,7 @@ class Newer(Protocol):
 def superseded(repository: Repository, newer: Newer, unfinished: Sequence[Build]) -> list[Build]:
     """Unfinished builds of the same event and ref, where the settings say that they end.
 
-    A retry supersedes nothing: a person asked for both.
+    A retry neither supersedes nor is superseded: a person asked for it.
     """
     settings = repository.settings
     asked = {
@@ -38,6 +38,7 @@ def superseded(repository: Repository, newer: Newer, unfinished: Sequence[Build]
         for build in unfinished
         if build.event == newer.event
         and build.ref == newer.ref
+        and not build.parent
         and not build.verdict
         and (settings.auto_cancel_running or build.status is not Status.RUNNING)
     ]

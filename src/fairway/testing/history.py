@@ -7,6 +7,7 @@ told (`Promise`s) is held against the store at the end, by `fairway.testing.verd
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
@@ -164,12 +165,16 @@ class History:
         process.gone = process is self.world.bob and not self.plan.bob_returns
         life = process.life
         kind = self.random.random()
-        if kind < 0.4 or process is not self.world.server:
+        if kind < 0.3:
+            process.machine.doomed = life  # right after its next container has started
+        elif kind < 0.55 or process is not self.world.server:
             self.world.light(life, self.random.randrange(1, 60))
         else:
-            life.write_counts = kind < 0.8
+            life.write_counts = kind < 0.85
             life.die_at_write = life.writes + self.random.randrange(1, 12)
-        await life.dead.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.plan.over_s):
+                await life.dead.wait()
 
     async def _outage(self) -> None:
         await asyncio.sleep(self.random.uniform(0.0, self.plan.over_s))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import hashlib
 import logging
 import os
@@ -70,10 +71,20 @@ def live(seed: int, folder: Path, template: Path) -> list[str]:
         raise
     finally:
         clock.use(former)
+        _bury(loop)
         asyncio.set_event_loop(None)
         loop.close()
         shutil.rmtree(place)
     return world.trace
+
+
+def _bury(loop: VirtualLoop) -> None:
+    """After a history that went wrong: end what it left, so that nothing is told of it later."""
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    with contextlib.suppress(BaseException):
+        loop.run_until_complete(asyncio.wait(left, timeout=60)) if left else None
 
 
 def make_template(folder: Path) -> Path:

@@ -82,6 +82,8 @@ class Machine:
         self.engine.missing.add(f"docker.io/{MISSING}:latest")
         self.engine.missing.add(f"{MISSING}:latest")
         self.workspaces = MemoryWorkspaces()
+        self.doomed: Life | None = None  # what dies right after the next start of a container
+        self._world = world
         self._note = world.note
 
     def _cook(self, place: Place, step: StepGraph, environment: Any, attempt: int) -> Recipe:
@@ -91,6 +93,9 @@ class Machine:
             if word == FLAKY and environment.get("DRONE_BUILD_PARENT", "0") == "0":
                 recipe = Recipe(recipe.acts, int(code))
         self.recipes[place.key, step.number, attempt] = recipe
+        if self.doomed is not None:
+            self._world.light(self.doomed, self._world.random.randrange(1, 5))
+            self.doomed = None
         self._note(f"{self.name} starts {place.key} {step.number} {attempt}")
         return recipe
 
@@ -186,6 +191,11 @@ class Process:
             await self.life.buried()
             close()
             await asyncio.sleep(self.pause())
+
+    @property
+    def machine(self) -> Machine:
+        """Where it runs containers."""
+        return self.world.machines["alice" if self.name == "server" else self.name]
 
     def begin(self, life: Life) -> Callable[[], None]:
         """Start an incarnation; returns what closes its files after its death."""
