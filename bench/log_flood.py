@@ -13,7 +13,7 @@ LINES = 100_000
 ROUNDS = 5
 COMMAND = (
     f"awk 'BEGIN {{ for (i = 1; i <= {LINES}; i++)"
-    " print \"line\", i, \"of a long log that somebody will read\" }'"
+    ' print "line", i, "of a long log that somebody will read" }\''
 )
 PIPELINE = f"""kind: pipeline
 name: bench
