@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct, field
@@ -76,7 +77,7 @@ class Pipeline(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Registry(Struct, frozen=True, forbid_unknown_fields=True):
-    """`name` "" is 127.0.0.1:PORT; records never hold it."""
+    """`name` "" is the host of an https `external_url`, else 127.0.0.1:PORT; records hold none."""
 
     name: str = ""  # host[:port]
 
@@ -117,8 +118,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def registry_name(self) -> str:
-        """How image names show our registry."""
-        return self.registry.name or f"127.0.0.1:{self.http.port}"
+        """How image names show our registry: engines take it by HTTPS, or from this machine."""
+        shown = self.http.external_url
+        outside = urlsplit(shown).netloc if shown.startswith("https://") else ""
+        return self.registry.name or outside or f"127.0.0.1:{self.http.port}"
 
     @property
     def local_url(self) -> str:

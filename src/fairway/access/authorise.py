@@ -27,6 +27,7 @@ class Action(Enum):
     READ_REPOSITORY = (Role.READER, TokenScope.REPO_READ, "read this repository")
     WRITE_REPOSITORY = (Role.WRITER, TokenScope.REPO_WRITE, "push to this repository")
     CONFIGURE_REPOSITORY = (Role.MAINTAINER, TokenScope.REPO_ADMIN, "configure this repository")
+    GIVE_ROLES = (Role.ADMIN, TokenScope.REPO_ADMIN, "see or give roles in this repository")
     DELETE_REPOSITORY = (Role.ADMIN, TokenScope.REPO_ADMIN, "delete this repository")
     READ_BUILD = (Role.READER, TokenScope.BUILD_READ, "see its builds")
     WRITE_BUILD = (Role.WRITER, TokenScope.BUILD_WRITE, "start, cancel or retry its builds")

@@ -22,6 +22,7 @@ from fairway.api import (
     problems,
     reports,
     repositories,
+    roles,
     runners,
     secrets,
     system,
@@ -41,8 +42,8 @@ _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 _NOUNS: Final = (
-    repositories, builds, triggers, logs, reports, secrets, crons, people, images, runners, events,
-    system,
+    repositories, builds, triggers, logs, reports, secrets, crons, people, roles, images, runners,
+    events, system,
 )  # fmt: skip
 
 

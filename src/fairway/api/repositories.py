@@ -21,7 +21,7 @@ from fairway.model.repository import Repository
 from fairway.model.token import TokenScope
 from fairway.source.remotes import Credentials, check_url
 from fairway.source.repositories import RepositoryChange
-from fairway.store import organisations, repositories, views
+from fairway.store import audit, organisations, repositories, views
 
 
 def clone_url(services: Services, slug: str) -> str:
@@ -158,6 +158,9 @@ async def sign_file(
     found = await services.access.require(who, Action.CONFIGURE_REPOSITORY, slug)
     signatures = here(services.signatures, "signatures")
     text, code = await signatures.sign(found.id, data.data)
+    await services.database.write(
+        audit.append, who.login, "repository.sign", f"repository/{slug}", after=code
+    )
     return wire.Signed(data=text, hmac=code)
 
 

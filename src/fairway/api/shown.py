@@ -19,6 +19,7 @@ from fairway.model.cron import Cron
 from fairway.model.organisation import Organisation
 from fairway.model.report import Report
 from fairway.model.repository import Repository
+from fairway.model.role import Grant
 from fairway.model.runner import RunnerFacts
 from fairway.model.secret import SecretFacts
 from fairway.model.stage import Stage
@@ -302,6 +303,11 @@ def cron(found: Cron) -> wire_repository.Cron:
         last=clock.text(found.last_at),
         error=found.error,
     )
+
+
+def grant(found: Grant) -> wire_who.Grant:
+    """A role."""
+    return wire_who.Grant(login=found.login, role=str(found.role), created=time(found.created))
 
 
 def audit(found: AuditEntry) -> wire_who.Audit:

@@ -20,7 +20,7 @@ _OPTIONS: dict[str, Any] = {
 
 
 @click.command("describe")
-@click.argument("kind", shell_complete=lambda *_: [kind.name for kind in kinds.ALL])
+@click.argument("kind", shell_complete=kinds.complete)
 @click.argument("name", required=False, default="")
 @output.format_option
 @repo_option

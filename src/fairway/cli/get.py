@@ -35,7 +35,7 @@ class Query:
 
 
 @click.command("get")
-@click.argument("kind", shell_complete=lambda *_: [kind.name for kind in kinds.ALL])
+@click.argument("kind", shell_complete=kinds.complete)
 @click.argument("name", required=False, default="")
 @click.option("--status", default="", help="Builds: one or more, with commas.")
 @click.option("--event", default="", help="Builds: the event that began them.")

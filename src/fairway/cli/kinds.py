@@ -11,7 +11,7 @@ from fairway.cli.text import age, short, size, took
 from fairway.client.wire.build import Build
 from fairway.client.wire.repository import Cron, Repository
 from fairway.client.wire.system import Component, Event, Image, Parked, Runner, Waiting
-from fairway.client.wire.who import Audit, Organisation, Secret, Token, User
+from fairway.client.wire.who import Audit, Grant, Organisation, Secret, Token, User
 from fairway.model.errors import InvalidInput
 
 Cell = Callable[[Any], str]
@@ -334,10 +334,24 @@ EVENTS: Final = Kind(
     wide={"DATA": lambda one: _plain(one.data)},
 )
 
+GRANTS: Final = Kind(
+    name="roles",
+    one="role",
+    path="",
+    item=Grant,
+    label=lambda one: one.login,
+    columns={"USER": lambda one: one.login, "ROLE": lambda one: one.role},
+)
+
 ALL: Final = (
     REPOSITORIES, BUILDS, IMAGES, RUNNERS, QUEUE, EVENTS, AUDIT, CRONS, SECRETS, TOKENS, USERS,
     ORGANISATIONS, COMPONENTS, PARKED,
 )  # fmt: skip
+
+
+def complete(_context: Any, _argument: Any, begun: str) -> list[str]:
+    """The kinds that begin so, for the shell's completion."""
+    return [kind.name for kind in ALL if kind.name.startswith(begun)]
 
 
 def named(word: str) -> Kind:

@@ -65,7 +65,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "secret": Entry(OTHER, "secret", "secret", "Set, list and remove secrets."),
     "cron": Entry(OTHER, "cron", "cron", "Set, list and remove cron jobs."),
     "token": Entry(OTHER, "token", "token", "Make, list and revoke tokens."),
-    "user": Entry(OTHER, "user", "user", "Add and list users."),
+    "user": Entry(OTHER, "user", "user", "Add users; give and take roles."),
     "org": Entry(OTHER, "user", "org", "Add and list organisations."),
     "runner": Entry(OTHER, "runner", "runner", "Start, pause and resume runners."),
     "system": Entry(OTHER, "system", "system", "Pause, resume; parked events; the sealing key."),

@@ -1,13 +1,22 @@
-"""`fairway user` and `fairway org`: add and list."""
+"""`fairway user` and `fairway org`: add and list them, and say who may do what."""
 
 from __future__ import annotations
+
+from typing import Final
 
 import click
 
 from fairway.cli import get as getting
 from fairway.cli import kinds, output
-from fairway.cli.session import Session, connected
-from fairway.client.wire.who import Organisation, OrganisationCreate, User, UserCreate
+from fairway.cli.session import Session, checked_slug, connected
+from fairway.client.wire.who import (
+    Grant,
+    Organisation,
+    OrganisationCreate,
+    RoleSet,
+    User,
+    UserCreate,
+)
 
 
 @click.group("user")
@@ -30,7 +39,7 @@ def add_user(session: Session, login: str, *, output: str, **options: bool | str
     _emit(kinds.USERS, made, output)
 
 
-def _emit(kind: kinds.Kind, made: User | Organisation, form: str) -> None:
+def _emit(kind: kinds.Kind, made: User | Organisation | Grant, form: str) -> None:
     human = getting.table(kind, [made], wide=form == "wide")
     output.emit_one(kind.one, made, form, name=kind.label(made), human=human)
 
@@ -41,6 +50,46 @@ def _emit(kind: kinds.Kind, made: User | Organisation, form: str) -> None:
 def list_users(session: Session, *, output: str) -> None:
     """List users."""
     getting.print_list(kinds.USERS, list(session.api.pages("/users", User)), output)
+
+
+_ROLES: Final = ("reader", "writer", "maintainer", "admin")
+
+
+def _place(text: str) -> str:
+    """Where the API has the roles of ORG or ORG/NAME."""
+    return f"/repos/{checked_slug(text)}/roles" if "/" in text else f"/orgs/{text}/roles"
+
+
+@user.command("grant")
+@click.argument("login")
+@click.argument("role", type=click.Choice(_ROLES))
+@click.argument("place", metavar="ORG[/NAME]")
+@output.format_option
+@connected
+def grant(session: Session, login: str, role: str, place: str, *, output: str) -> None:
+    """Give the user LOGIN a ROLE in an organisation, or in one repository."""
+    made = session.api.put(f"{_place(place)}/{login}", RoleSet(role=role), Grant)
+    _emit(kinds.GRANTS, made, output)
+
+
+@user.command("revoke")
+@click.argument("login")
+@click.argument("place", metavar="ORG[/NAME]")
+@connected
+def revoke(session: Session, login: str, place: str) -> None:
+    """Take the role of the user LOGIN there away."""
+    session.api.delete(f"{_place(place)}/{login}")
+    output.say(f"{login} has no role of its own in {place} any more")
+
+
+@user.command("roles")
+@click.argument("place", metavar="ORG[/NAME]")
+@output.format_option
+@connected
+def list_roles(session: Session, place: str, *, output: str) -> None:
+    """List the roles given in an organisation, or in one repository."""
+    found = list(session.api.pages(_place(place), Grant))
+    getting.print_list(kinds.GRANTS, found, output)
 
 
 @click.group("org")

@@ -69,10 +69,24 @@ def insert(
     build = builds.create(db, values | {"status": status, "error": prepared.error})
     made = [stages.create(db, build.id, repository_id, new) for new in prepared.stages]
     course.tell_created(db, build, slug=repository.slug)
+    _audit(db, build, draft)
     if prepared.error:
         return _end_at_once(db, build, slug=repository.slug)
     _tell_carried(db, build, made, slug=repository.slug)
     return course.advance(db, build.id, slug=repository.slug)
+
+
+_ASKED: Final = frozenset({"custom", "promote", "rollback", "pull_request"})
+
+
+def _audit(db: Connection, build: Build, draft: Draft) -> None:
+    """A build that somebody asked for; pushes and cron jobs tell of themselves as events."""
+    if draft.retry is not None:
+        what = {"build": draft.parent, "retry": draft.retry}
+        audit.append(db, draft.sender, "build.retry", f"build/{build.id}", after=what)
+    elif draft.event in _ASKED:
+        what = {"event": draft.event, "commit": draft.after, "target": draft.deploy_to}
+        audit.append(db, draft.sender, f"build.{draft.event}", f"build/{build.id}", after=what)
 
 
 def _end_at_once(db: Connection, build: Build, *, slug: str) -> Build:

@@ -53,6 +53,20 @@ class OrganisationCreate(Request):
     name: str
 
 
+class Grant(Struct, kw_only=True):
+    """A user's role in an organisation, or in one repository."""
+
+    login: str
+    role: str
+    created: str = ""
+
+
+class RoleSet(Request):
+    """A role to give: reader, writer, maintainer or admin."""
+
+    role: str
+
+
 class Token(Struct, kw_only=True):
     """A token without its secret."""
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from fairway.image.registry.access import Action
 from fairway.image.registry.deps import Call
 from fairway.image.registry.errors import RegistryError
 from fairway.kit.aio import blocking
 from fairway.oci import digest, manifest, media, reference
 from fairway.oci.manifest import Manifest
+from fairway.store import audit, registry
 from fairway.store import manifests as records
-from fairway.store import registry
 from fairway.store.manifests import NewManifest, Stored
 
 
@@ -64,10 +66,19 @@ async def delete(call: Call, text: str) -> None:
     """DELETE: a tag alone, or a manifest with its tags."""
     await call.need(Action.DELETE)
     wanted = _reference(text)
-    work = records.delete_manifest if digest.is_digest(wanted) else records.delete_tag
-    if not await call.deps.db.write(work, call.name, wanted):
+    if not await call.deps.db.write(_delete, call.name, wanted, actor=call.asker.rights.actor):
         raise await _unknown(call, wanted)
     await call.request.answer(202)
+
+
+def _delete(db: Connection, name: str, wanted: str, *, actor: str) -> bool:
+    """Both are the deletion of something by somebody: the audit says so."""
+    known = digest.is_digest(wanted)
+    gone = (records.delete_manifest if known else records.delete_tag)(db, name, wanted)
+    if gone:
+        subject = f"image/{name}{'@' if known else ':'}{wanted}"
+        audit.append(db, actor or "fairway", "image.delete", subject)
+    return gone
 
 
 async def _find(call: Call, wanted: str) -> Stored:
