@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from fairway.kit.aio import Wake, blocking
 from fairway.model.build import Build, BuildEvent, Retry
-from fairway.model.errors import Conflict, Internal
+from fairway.model.errors import BadFile, Conflict, Internal
 from fairway.model.repository import Repository
 from fairway.pipeline import making, pinning, planning, triggers
 from fairway.pipeline.draft import Draft, Signatures, Sources, Templates
@@ -63,7 +63,10 @@ class Builds:
         if not repository.active:
             _none(draft, "repository-inactive", f"{repository.slug} is not active")
             return None
-        draft = await self._with_file(repository, draft)
+        try:
+            draft = await self._with_file(repository, draft)
+        except BadFile as error:  # too large, a link, no text: the push is answered with a build
+            return await self._insert(repository, draft, Prepared(text="", error=str(error)))
         if draft.config is None:
             said = f"{repository.slug} has no {repository.config_path} at {draft.after[:12]}"
             _none(draft, NO_FILE, said)
@@ -82,6 +85,11 @@ class Builds:
         reason = await self._why_blocked(repository, text)
         if reason:
             prepared = planning.blocked(prepared)
+        return await self._insert(repository, draft, prepared, reason=reason)
+
+    async def _insert(
+        self, repository: Repository, draft: Draft, prepared: Prepared, *, reason: str = ""
+    ) -> Build | None:
         made = await self._database.write(
             making.insert, repository.id, draft, prepared, reason=reason
         )
@@ -99,7 +107,10 @@ class Builds:
         return replace(draft, config=text, changed=changed)
 
     async def _prepared(self, repository: Repository, draft: Draft, text: str) -> Prepared:
-        templates = await self._templates.templates(repository, text)
+        try:
+            templates = await self._templates.templates(repository, text)
+        except BadFile as error:
+            return Prepared(text=text, error=str(error))
         context = context_of(
             self._installation, repository, making.preview(repository, draft), templates=templates
         )

@@ -104,7 +104,7 @@ class Logs:
     async def append(self, step: int, attempt: int, *, offset: int, raw: int, data: bytes) -> int:
         """Keep bytes; see `Dispatch.append`. Raises `Conflict` (code `log-gap`)."""
         row = await self._row(step, attempt)
-        if row.truncated:
+        if row.truncated and row.size > self._limit + SLACK:
             return max(row.size, offset + len(data))
         if offset > row.size:
             raise Conflict(
@@ -133,6 +133,7 @@ class Logs:
             at = index.entries(row.lines) * index.ENTRY
             await self._put(index_key(row.step, row.attempt), at, entries)
         size = row.size + len(new)
+        cut = cut or row.truncated or size > self._limit  # a runner cuts at the same limit
         done = await self._database.write(
             rows.extend, row, size=size, raw=max(raw, row.raw), lines=lines, truncated=cut
         )
