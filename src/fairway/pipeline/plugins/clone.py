@@ -158,8 +158,16 @@ async def _pull_request(git: _Git, flags: list[str], *, branch: str, ref: str, s
     target = f"refs/remotes/origin/{branch}"
     code = await git("fetch", *flags, "origin", f"+refs/heads/{branch}:{target}")
     code = code or await git("checkout", "-q", "-f", "-B", branch, target)
-    code = code or await git("fetch", *flags, "origin", ref or sha)
+    code = code or await _head(git, flags, ref=ref, sha=sha)
     return code or await git("merge", "-q", "--no-edit", sha or "FETCH_HEAD")
+
+
+async def _head(git: _Git, flags: list[str], *, ref: str, sha: str) -> int:
+    """Fetch a pull request's head; by its commit where its ref is not there."""
+    code = await git("fetch", *flags, "origin", ref or sha)
+    if code and ref and sha:  # asked for through the API: no forge keeps a ref for it
+        code = await git("fetch", *flags, "origin", sha)
+    return code
 
 
 def _as_variables(config: Mapping[str, str]) -> dict[str, str]:

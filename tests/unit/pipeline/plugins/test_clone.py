@@ -108,6 +108,19 @@ async def test_a_pull_request_is_merged_into_its_target(job: Any, origin: Path) 
     assert git(tree, "rev-list", "--count", "--merges", "HEAD") == "1"
 
 
+async def test_a_pull_request_without_a_ref_of_its_own_is_found_by_its_commit(
+    job: Any, origin: Path
+) -> None:
+    sha = git(origin, "rev-parse", "change")
+    git(origin, "update-ref", "-d", "refs/pull/1/head")
+    variables = push(
+        origin, "refs/pull/1/head", DRONE_BUILD_EVENT="pull_request", DRONE_COMMIT_SHA=sha
+    )
+    tree, code = await clone(job, origin, variables)
+    assert code == 0
+    assert (tree / "b.txt").read_text() == "change\n"
+
+
 async def test_credentials_are_in_no_file_and_no_argument(job: Any, origin: Path, log: Any) -> None:
     tree, code = await clone(
         job, origin, push(origin), clone_user="u", clone_password=Secret("hunter2")
