@@ -37,6 +37,7 @@ from fairway.testing.workspaces import MemoryWorkspaces
 INSTALLATION = "simulated"
 T = TypeVar("T")
 EPOCH = 1_767_225_600.0  # 2026-01-01: when every history begins
+INSTALLATION = "simulated"
 ROOM = 100 * 1024**3
 
 
@@ -247,7 +248,7 @@ class RemoteRunner(Process):
         """The real runner over a line that breaks with the server."""
         ports = self.world.machines[self.name].ports(life)
         dispatch: Any = Severed(RemoteDispatch(self.world), life)
-        runner = make_runner(settings(self.name, ("runner",)), ports, dispatch, owner="simulated")
+        runner = make_runner(settings(self.name, ("runner",)), ports, dispatch, owner=INSTALLATION)
         life.start(_mortal(runner.run(), life, self.world), "runner")
         return lambda: None
 
