@@ -8,6 +8,7 @@ off by the lease `collect` so that nothing the snapshot names is removed meanwhi
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import stat
@@ -57,7 +58,11 @@ def backup(settings: Settings, database: Database, path: Path, say: Say) -> Mani
         )
     part = path.with_name(path.name + ".part")
     try:
-        with _private(part) as raw, tarfile.open(fileobj=raw, mode="w|gz", compresslevel=1) as tar:
+        with (
+            _private(part) as raw,
+            gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw) as packed,
+            tarfile.open(fileobj=packed, mode="w|") as tar,
+        ):
             manifest = _write(settings, database, tar, say)
         part.replace(path)
     finally:
