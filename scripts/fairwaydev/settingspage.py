@@ -30,7 +30,8 @@ def page() -> str:
     classes = {node.name: node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)}
     lines = text.splitlines()
     parts = [_HEAD]
-    top, sections = [], []
+    top: list[tuple[ast.AnnAssign, str]] = []
+    sections: list[tuple[ast.AnnAssign, str]] = []
     for field in _fields(classes["Settings"]):
         kind = ast.unparse(field.annotation)
         (sections if kind in classes else top).append((field, kind))
