@@ -34,7 +34,13 @@ from fairway.pipeline.plugins.webhook import WebhookPlugin
 from fairway.pipeline.runner.report_files import FileReports
 from fairway.pipeline.runner.workspaces import FolderWorkspaces
 from fairway.ports import Ports, RunnerPorts
-from fairway.settings import Settings, ca_bundle, local_environment, proxy_environment
+from fairway.settings import (
+    Settings,
+    ca_bundle,
+    local_environment,
+    network_environment,
+    proxy_environment,
+)
 from fairway.source.sources import Sources
 from fairway.store import settings as stored
 from fairway.store import users
@@ -129,7 +135,7 @@ def _engines(settings: Settings, docker: Docker | None, owner: str) -> Mapping[s
 
 def _plugins(settings: Settings, docker: Docker | None) -> Mapping[str, Plugin]:
     found: dict[str, Plugin] = {
-        "clone": ClonePlugin(local_environment()),
+        "clone": ClonePlugin({**local_environment(), **network_environment()}),
         "webhook": WebhookPlugin(),
         "slack": SlackPlugin(),
     }

@@ -87,6 +87,7 @@ def start(
     log = log_file(data)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
+        begin = out.tell()
         child = subprocess.Popen(  # noqa: S603 our own program
             [sys.executable, "-m", "fairway", *arguments],
             stdin=subprocess.DEVNULL,
@@ -98,13 +99,13 @@ def start(
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
         if child.poll() is not None:
-            raise _start_failed(log, f"it ended with exit status {child.returncode}")
+            raise _start_failed(log, begin, f"it ended with exit status {child.returncode}")
         if (found := find(data)) and found.pid == child.pid and ready():
             return found
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(0.05)
     child.terminate()
-    raise _start_failed(log, f"it was not ready within {timeout_s:g} s")
+    raise _start_failed(log, begin, f"it was not ready within {timeout_s:g} s")
 
 
 def stop(found: Running, *, timeout_s: float = 30) -> bool:
@@ -130,8 +131,9 @@ def _gone(found: Running, timeout_s: float) -> bool:
     return True
 
 
-def _start_failed(log: Path, why: str) -> Unavailable:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+def _start_failed(log: Path, begin: int, why: str) -> Unavailable:
+    said = log.read_bytes()[begin:].decode("utf-8", "replace")
+    lines = said.splitlines()[-_LAST_LINES:]
     return Unavailable(
         f"Fairway did not start: {why}. Its last words:\n" + "\n".join(lines),
         code="start-failed",
