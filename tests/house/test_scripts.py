@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -82,3 +83,17 @@ def test_every_benchmark_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, path in bench.benchmarks().items():
         assert path.exists()
         assert "_" not in name
+
+
+def test_what_tests_import_is_found_and_has_a_name_of_its_own() -> None:
+    """pytest imports by path, so folders with helpers must be on its list."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    folders = settings["tool"]["pytest"]["ini_options"]["pythonpath"]
+    helpers = [
+        path
+        for path in (ROOT / "tests").rglob("*.py")
+        if not path.name.startswith(("test_", "conftest.", "__init__."))
+    ]
+    assert {str(path.parent.relative_to(ROOT)) for path in helpers} == set(folders)
+    names = [path.name for path in helpers]
+    assert sorted(names) == sorted(set(names))
