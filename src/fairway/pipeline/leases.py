@@ -20,6 +20,7 @@ from fairway.pipeline.facts import Installation, clone_url, context_of, reached
 from fairway.pipeline.graph import StageGraph
 from fairway.pipeline.leasing import Taken
 from fairway.pipeline.pinning import Images
+from fairway.pipeline.planning import check_trust
 from fairway.pipeline.secrets import Sealer, Secrets
 
 CLONE_USER: Final = "fairway-build"
@@ -66,6 +67,7 @@ class Leases:
         )
         text, name = taken.build.text, taken.stage.name
         graph = await blocking(compiler.compile_stage, text, name, context)
+        check_trust(graph, context, line=taken.stage.line)
         if self._images is not None:
             graph = await pinning.pinned(graph, self._images, registry, repository=taken.repository)
         graph, secrets = await self._secrets.for_stage(taken.ancestry, graph)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from fairway.model.errors import FairwayError
+from fairway.model.errors import BadFile, FairwayError
 from fairway.model.stage import NewStage, NewStep
 from fairway.model.status import Status
 from fairway.pipeline import compile as compiler
@@ -40,6 +40,7 @@ def _stage(
     if pipeline.kind == "pipeline" and not error:
         try:
             graph = compiler.compile_stage(text, pipeline.name, context)
+            check_trust(graph, context, line=pipeline.line)
         except FairwayError as refused:
             error = str(refused)
         else:
@@ -64,6 +65,21 @@ def _stage(
         line=pipeline.line,
         steps=steps,
     )
+
+
+def check_trust(graph: StageGraph, context: Context, *, line: int) -> None:
+    """Plain processes have the rights of their runner's user: they are for whom one trusts.
+
+    Raises `BadFile` (`untrusted`).
+    """
+    if graph.type == "exec" and not context.repo.trusted:
+        raise BadFile(
+            "`type: exec` is for trusted repositories only: it gives whoever pushes the rights of "
+            "the runner's user",
+            code="untrusted",
+            where=f"{context.filename}:{line}:1",
+            remedy="Ask an administrator to mark the repository as trusted, or use `type: docker`.",
+        )
 
 
 def _step(step: StepGraph) -> NewStep:

@@ -62,6 +62,17 @@ async def test_a_bad_file_makes_a_build_that_ends_errored_with_the_place(chapter
     assert len(await chapter.events("build-finished")) == 1
 
 
+async def test_plain_processes_are_for_trusted_repositories_only(chapter: Any) -> None:
+    text = FILE.replace("docker", "exec").replace("image: busybox, ", "")
+    build = await chapter.push(text)
+    assert build.status is Status.ERRORED
+    (stage,) = await chapter.stages(build.number)
+    assert stage.error.startswith(".drone.yml:2:1: `type: exec` is for trusted repositories only")
+    await chapter.set(trusted=True)
+    build = await chapter.push(text, ref="refs/heads/trusted")
+    assert build.status is Status.PENDING
+
+
 async def test_an_event_that_is_heard_twice_makes_one_build(chapter: Any) -> None:
     build = await chapter.push(FILE)
     moved = RefUpdated(

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 
 from fairway.kit.aio import together
-from fairway.model.errors import FairwayError
+from fairway.model.errors import FairwayError, Forbidden, Unauthenticated
 from fairway.pipeline.dispatch import Dispatch, Lease
 from fairway.pipeline.engine import Engine, Place
 from fairway.pipeline.runner.link import LeaseLost, backoff
@@ -46,7 +46,10 @@ class Runner:
         self.draining = True
 
     async def run(self) -> None:
-        """Lease and run until cancelled; when draining, until nothing runs."""
+        """Lease and run until cancelled; when draining, until nothing runs.
+
+        Raises `Unauthenticated` or `Forbidden` when the system does not let this runner in.
+        """
         async with together() as group:
             tries = 0
             while not self.draining:
@@ -55,6 +58,8 @@ class Runner:
                     settings = self._tools.settings
                     lease = await self._dispatch.lease(settings.identity, wait_s=settings.poll_s)
                     tries = 0
+                except (Unauthenticated, Forbidden):  # waiting makes no token a better one
+                    raise
                 except FairwayError as error:
                     self._slots.release()
                     _log.warning("no work can be had (try %d): %s", tries + 1, error)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from fairway.model.errors import Unavailable
+from fairway.model.errors import Forbidden, Unavailable
 from fairway.model.image import BuiltImage
 from fairway.model.status import Status
 from fairway.pipeline.dispatch import CaseReport
@@ -118,6 +118,18 @@ class Deaf(MemoryDispatch):
             return answer
 
         return call
+
+
+class Closed(MemoryDispatch):
+    """A system that lets nobody in."""
+
+    async def lease(self, runner: Any, *, wait_s: float = 30.0) -> Any:
+        raise Forbidden("the token lacks the scope runner")
+
+
+async def test_a_runner_that_is_not_let_in_ends_instead_of_trying_for_ever() -> None:
+    with pytest.raises(Forbidden, match="scope runner"):
+        await Bench().runner(Closed()).run()
 
 
 @pytest.mark.parametrize("seed", range(5))
