@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -56,19 +57,30 @@ class Backend:
         self._program = program
         self._environment = dict(environment)
         self._child: asyncio.subprocess.Process | None = None
+        self._input: socket.socket | None = None
         self._errors = bytearray()
         self._reader: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Backend:
-        self._child = await asyncio.create_subprocess_exec(
-            self._program,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self._environment,
-            start_new_session=True,
-            limit=_CHUNK,
-        )
+        # A socket, not a pipe: index-pack reads 4 KB at a time, and a full pipe would wake us for
+        # each of them; a socket does so when most of it is free again.
+        self._input, theirs = socket.socketpair()
+        self._input.settimeout(0)
+        try:
+            self._child = await asyncio.create_subprocess_exec(
+                self._program,
+                stdin=theirs.fileno(),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=self._environment,
+                start_new_session=True,
+                limit=_CHUNK,
+            )
+        except BaseException:
+            self._input.close()
+            raise
+        finally:
+            theirs.close()
         _widen(self._child)
         self._reader = asyncio.ensure_future(self._read_errors())  # noqa: TID251 ended by __aexit__
         return self
@@ -81,21 +93,19 @@ class Backend:
 
         Waits as long as the child does: the caller has a deadline.
         """
-        stdin = self._running.stdin
-        if stdin is None or stdin.is_closing():
+        if self._input is None:
             return False
         try:
-            stdin.write(data)
-            if stdin.transport.get_write_buffer_size() > 0:
-                await stdin.drain()
+            await asyncio.get_running_loop().sock_sendall(self._input, data)
         except (BrokenPipeError, ConnectionResetError):
             return False
         return True
 
     def close_input(self) -> None:
         """The body is whole."""
-        if self._running.stdin is not None:
-            self._running.stdin.close()
+        if self._input is not None:
+            self._input.close()
+            self._input = None
 
     async def headers(self) -> tuple[int, list[tuple[bytes, bytes]]]:
         """Status and headers. Raises `Unavailable` (code `git-failed`) when there are none."""
@@ -178,9 +188,8 @@ class Backend:
 
 
 def _widen(child: asyncio.subprocess.Process) -> None:
-    """Let pipes hold more: fewer, larger pieces. Where it is not to be had, it goes as well."""
+    """Let its answer's pipe hold more, where the system allows it: fewer, larger pieces."""
     transport = child._transport  # type: ignore[attr-defined] # noqa: SLF001 no public way to stdout
-    for number in (0, 1):
-        with contextlib.suppress(OSError, AttributeError, ValueError):  # it may have ended
-            pipe = transport.get_pipe_transport(number).get_extra_info("pipe")
-            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _WIDE)
+    with contextlib.suppress(OSError, AttributeError, ValueError):  # it may have ended
+        pipe = transport.get_pipe_transport(1).get_extra_info("pipe")
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _WIDE)
