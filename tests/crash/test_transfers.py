@@ -16,7 +16,12 @@ from fairway.testing.installation import Copy, Installation, git_environment, un
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 MIB = 1024 * 1024
-FILE = "kind: pipeline\nname: one\nclone: {disable: true}\nsteps:\n- {name: say, image: busybox, pull: never, commands: [echo said]}\n"
+FILE = """kind: pipeline
+name: one
+clone: {disable: true}
+steps:
+- {name: say, image: busybox, pull: never, commands: [echo said]}
+"""
 
 
 def test_a_git_push_in_flight_can_be_repeated_and_is_built_once(
@@ -24,7 +29,7 @@ def test_a_git_push_in_flight_can_be_repeated_and_is_built_once(
 ) -> None:
     installation.start()
     copy = Copy(tmp_path / "copy")
-    noise = random.Random(seed).randbytes(96 * MIB)
+    noise = random.Random(seed).randbytes(64 * MIB)
     commit = copy.commit({".drone.yml": FILE, "noise": noise})
     pushing = subprocess.Popen(
         ["git", "push", "-q", installation.remote("crash/pushed"), "HEAD:refs/heads/main"],

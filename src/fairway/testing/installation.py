@@ -146,6 +146,9 @@ class Installation:
             timeout=240,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
+        if words[0] == "down" and self.process is not None:
+            self.process.wait(10)
+            self.process = None
         return done
 
     def _program(self, command: str) -> list[str]:

@@ -80,6 +80,7 @@ class Attempt:
         self._not_ready = ""
         self._is_up = False
         self._was_silent = False  # the engine did not answer for a while
+        self._followed = clock.now()  # an earlier holder's container may have ended before
 
     def kill(self) -> None:
         """End it: what runs gets SIGKILL, what waits is given up."""
@@ -201,7 +202,8 @@ class Attempt:
         if early and not self._not_ready:
             self._not_ready = f"service {step.name} ended ({code}) before it was ready"
         cannot = ended.error if code == progress.CANNOT_RUN else ""
-        if self._was_silent and code in (progress.KILLED, progress.CANNOT_RUN):
+        alone = ended.stopped is not None and ended.stopped < self._followed
+        if (self._was_silent or alone) and _was_killed(ended):
             cannot = cannot or "the engine stopped while the step ran, and killed it"
         if self._not_ready or cannot:
             return Status.ERRORED, self._not_ready or cannot
@@ -285,6 +287,10 @@ def job_for(
         auths=place.auths,
         built=built,
     )
+
+
+def _was_killed(ended: Ended) -> bool:
+    return ended.exit_code in (progress.KILLED, progress.CANNOT_RUN) and not ended.oom_killed
 
 
 def _plugin_result(end: PluginEnd, began: int) -> Result:
