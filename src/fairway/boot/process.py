@@ -53,17 +53,23 @@ def write_down(data: Path, url: str, version: str) -> None:
 
 
 def forget(data: Path) -> None:
-    """This process ends."""
-    run_file(data).unlink(missing_ok=True)
+    """This process ends. What another process of `data` has written down stays."""
+    found = _written(data)
+    if found is not None and found.pid == os.getpid():
+        run_file(data).unlink(missing_ok=True)
 
 
 def find(data: Path) -> Running | None:
     """The process of `data` that lives, if any."""
+    found = _written(data)
+    return found if found is not None and birth(found.pid) == found.birth else None
+
+
+def _written(data: Path) -> Running | None:
     try:
-        found = msgspec.json.decode(run_file(data).read_bytes(), type=Running)
+        return msgspec.json.decode(run_file(data).read_bytes(), type=Running)
     except (FileNotFoundError, msgspec.DecodeError, msgspec.ValidationError):
         return None
-    return found if birth(found.pid) == found.birth else None
 
 
 def birth(pid: int) -> int | None:

@@ -69,7 +69,9 @@ async def _gateway(
 async def _run(app: App, opened: Opened, docker: Docker | None) -> None:
     settings = app.settings
     announcer = Announcer(opened.database, opened.folders, opened.database.events)
-    check_free(addresses(app))  # before we are written down as the one that runs
+    listens = bool({"server", "git"} & set(settings.roles))
+    if listens:
+        check_free(addresses(app))  # before we are written down as the one that runs
     remote = RemoteDeps(
         database=opened.database,
         folders=opened.folders,
@@ -88,12 +90,13 @@ async def _run(app: App, opened: Opened, docker: Docker | None) -> None:
             group.create_task(remotes.run(), name="remotes")
             tender = Tender(opened.database, opened.folders)
             group.create_task(tender.run(), name="tending")
-        if "server" in settings.roles or "git" in settings.roles:
+        if listens:
             router = make_router(app, opened, remote, remote_wake)
             listening = serve(router, addresses(app), _tls(settings))
             group.create_task(listening, name="http")
         group.create_task(app.run(), name="app")
-        process.write_down(settings.data, settings.local_url, __version__)
+        if listens:
+            process.write_down(settings.data, settings.local_url, __version__)
 
 
 def make_router(app: App, opened: Opened, remote: RemoteDeps, remote_wake: Wake) -> Router:
