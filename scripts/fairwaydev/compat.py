@@ -10,12 +10,17 @@ from fairwaydev import venv
 from fairwaydev.say import answer, cache_folder, detail
 
 _WANTED = ("3.12", "3.13", "3.14")
+_SYSTEM = "/usr/bin/python3"  # Debian 12's is an early 3.11, which lacks what later ones have
 _GROUPS = ("runtime", "build", "test")
 
 
 def interpreters() -> dict[str, str]:
     """Version to program, of those that answer here besides the one we run on."""
     found: dict[str, str] = {}
+    own = ".".join(map(str, sys.version_info[:3]))
+    number = answer([_SYSTEM, "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"])
+    if number and number != own and tuple(map(int, number.split("."))) >= (3, 11):
+        found[number] = _SYSTEM
     for version in _WANTED:
         if version == f"{sys.version_info[0]}.{sys.version_info[1]}":
             continue

@@ -106,8 +106,12 @@ def _install_wheels(recipe: Recipe, unpacked: Path, target: Path, *, lock: Path 
     pip = target.parent / "pip"
     with tarfile.open(unpacked) as tar:
         for entry in tar:
-            if entry.name.startswith("./usr/lib/python3/dist-packages/pip/"):
-                tar.extract(entry, pip, filter="data")
+            content = tar.extractfile(entry) if entry.isreg() else None
+            if content and entry.name.startswith("./usr/lib/python3/dist-packages/pip/"):
+                target_file = pip / entry.name
+                target_file.parent.mkdir(parents=True, exist_ok=True)
+                with target_file.open("wb") as out:
+                    shutil.copyfileobj(content, out)
     place = pip / "usr/lib/python3/dist-packages"
     words = [sys.executable, "-c", _PIP.format(place=str(place)), "install", "--quiet"]
     words += ["--target", str(target), "--only-binary=:all:", "--no-compile"]
