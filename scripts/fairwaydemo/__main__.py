@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from fairway.model.errors import FairwayError
@@ -24,6 +26,7 @@ def tell(ground: Ground, screen: Screen) -> list[Outcome]:
     screen.say("Base images come from Debian's packages: no registry is needed but Fairway's own.")
     ground.base_images()
     ground.repositories()
+    ground.ready_s = screen.seconds()
     for service in SERVICES:
         screen.chapter(f"{service}: {story.ABOUT[service]}")
         outcomes.append(story.must_pass(ground, story.push(ground, service, "first push")))
@@ -41,7 +44,7 @@ def close(ground: Ground, screen: Screen, outcomes: list[Outcome], *, leave: boo
     """The table, and what to do next."""
     screen.chapter("What came of it")
     screen.table(story.summary_table(outcomes))
-    screen.say(f"\n{len(outcomes)} builds in {screen.seconds():.0f} s, all set-up included.")
+    screen.say(f"\n{len(outcomes)} builds. {ground.times(screen.seconds())}")
     if leave:
         screen.say("Stopping Fairway and removing what it kept.")
         return
@@ -65,6 +68,42 @@ def write_summary(path: Path, outcomes: list[Outcome], wrong: list[str]) -> None
     path.write_text(json.dumps(data, indent=2) + "\n")
 
 
+def complain(error: Exception, ground: Ground, *, leave: bool) -> None:
+    """What went wrong, and what to do."""
+    print(f"error: {error}", file=sys.stderr)
+    if isinstance(error, FairwayError) and error.remedy:
+        print(f"  {error.remedy}", file=sys.stderr)
+    log = ground.data / "run" / "fairway.log"
+    if leave and log.exists():
+        kept = ROOT / ".cache" / "demo" / "fairway.log"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        log = Path(shutil.copy(log, kept))
+    if log.exists():
+        print(f"Fairway's own log: {log}", file=sys.stderr)
+    print("`make demo` begins anew" if leave else left(ground), file=sys.stderr)
+
+
+def left(ground: Ground) -> str:
+    """What a demo that did not end leaves behind."""
+    if not ground.data.exists():
+        return "`make demo` begins anew"
+    program = ROOT / ".venv" / "bin" / "fairway"
+    return (
+        f"what it made so far lies in {ground.folder}, and may be running still.\n"
+        f"`make demo` removes it and begins anew; this removes it alone:\n"
+        f"  {program} down --data {ground.data} --purge --yes"
+    )
+
+
+def unless_interrupted(work: Callable[[], None]) -> None:
+    """Cleaning up is not cut short by a second Ctrl-C; children in the terminal ignore it too."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        work()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def main() -> int:
     """The command. Status 1: something was not as it should be."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -81,16 +120,16 @@ def main() -> int:
         screen.save(kept.parent, None if wrong else picture)
     except (Trouble, FairwayError) as error:
         screen.say("")
-        print(f"error: {error}", file=sys.stderr)
-        log = ground.data / "run"
-        print(f"Fairway's own log lies in {log}; try again: make demo", file=sys.stderr)
+        complain(error, ground, leave=leave)
         return 1
     except KeyboardInterrupt:
-        print("\ninterrupted; `make demo` begins anew", file=sys.stderr)
+        print("\ninterrupted", file=sys.stderr)
+        if not leave:
+            print(left(ground), file=sys.stderr)
         return 130
     finally:
         if leave:
-            ground.stop()
+            unless_interrupted(ground.stop)
     for sentence in wrong:
         print(f"error: {sentence}", file=sys.stderr)
     return 1 if wrong else 0

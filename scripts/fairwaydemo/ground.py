@@ -25,6 +25,7 @@ BASES = ("busybox", "python", "golang", "node", "postgres", "locust")
 ORGANISATION = "webflix"
 SERVICES = ("catalogue", "ratings", "storefront")
 PATIENCE_S = 60.0
+USUAL_PORT = 8480
 
 
 class Trouble(Exception):
@@ -53,6 +54,7 @@ class Ground:
         self.url = ""
         self.registry = ""
         self.token = ""
+        self.ready_s = 0.0  # from the demo's start to the first push
         self._api: Api | None = None
 
     @property
@@ -65,7 +67,9 @@ class Ground:
     def environment(self) -> dict[str, str]:
         """For child processes: our context, no prompts."""
         mine = {"FAIRWAY_CONTEXTS": str(self.contexts), "GIT_TERMINAL_PROMPT": "0"}
-        return {**os.environ, **mine}
+        known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+        direct = ",".join(filter(None, [known, "127.0.0.1", "localhost"]))
+        return {**os.environ, **mine, "no_proxy": direct, "NO_PROXY": direct}
 
     def fairway(self, *words: str | Path, check: bool = True, stdin: str = "") -> str:
         """Run a command of Fairway's; returns what it printed. Raises Trouble."""
@@ -83,10 +87,29 @@ class Ground:
             raise Trouble(f"`fairway {' '.join(map(str, words))}` failed:\n{said}")
         return done.stdout.strip()
 
+    def _tell(self, *words: str) -> None:
+        """Run a command of Fairway's, and show what it says while it works. Raises Trouble."""
+        program = Path(sys.executable).with_name("fairway")
+        said: list[str] = []
+        with subprocess.Popen(
+            [program, *words],
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            for line in process.stderr or ():
+                said.append(line.rstrip())
+                self.screen.note(said[-1])
+        if process.returncode:
+            raise Trouble(f"`fairway {' '.join(words)}` failed: see above")
+
     # ---- Fairway ---------------------------------------------------------------------------------
 
     def clear(self) -> None:
         """Stop and remove what an earlier demo left."""
+        self._must_be_mine()
         if self.data.exists():
             self.screen.note(f"an earlier demo lies in {self.folder}: stopping and removing it")
             self.fairway("down", "--data", self.data, "--purge", "--yes")
@@ -95,12 +118,32 @@ class Ground:
         self.folder.mkdir(parents=True, mode=0o711)
         self.work.mkdir()
 
+    def _must_be_mine(self) -> None:
+        """The folder has a name that others can guess."""
+        if self.folder.is_symlink() or (
+            self.folder.exists() and self.folder.stat().st_uid != os.getuid()
+        ):
+            raise Trouble(
+                f"{self.folder} is somebody else's.\n"
+                "  Remove it, or name another: DEMO_FOLDER=/some/where make demo"
+            )
+
+    def times(self, now: float) -> str:
+        """How long each part took, in words; `now` is since the demo's own start."""
+        set_up = os.environ.get("DEMO_SETUP_S", "")
+        first = f"{set_up} s of set-up, " if set_up else ""
+        story = now - self.ready_s
+        return f"{first}{self.ready_s:.0f} s to start with base images, {story:.0f} s of story."
+
     def start(self) -> None:
         """`fairway up`, in a data directory of its own."""
-        words = ["up", "--data", self.data, "--port", str(free_port()), "--capacity", "2"]
-        self.screen.command(f"fairway up --data {self.data}")
+        port = free_port()
+        if port != USUAL_PORT:
+            self.screen.note(f"port {USUAL_PORT} is taken: Fairway gets port {port}")
+        words = ["up", "--data", str(self.data), "--port", str(port), "--capacity", "2"]
+        self.screen.command(f"fairway {' '.join(words)}")
         with self.screen.waiting("starting Fairway"):
-            self.fairway(*words)
+            self._tell(*words)
         found = context.load(self.contexts).named()
         self.url, self.token = found.url, found.token
         self.registry = self.api.get("/system", System).registry
@@ -140,7 +183,10 @@ class Ground:
             self.git(name, "init", "--quiet", "--initial-branch=main")
             self.git(name, "config", "user.name", "Ada Film")
             self.git(name, "config", "user.email", "ada@webflix.example")
-            self.git(name, "config", "credential.helper", f"store --file={self._credentials()}")
+            self.git(name, "config", "commit.gpgsign", "false")
+            self.git(name, "config", "credential.helper", "")  # not those of the person's own Git
+            store = f"store --file={self._credentials()}"
+            self.git(name, "config", "--add", "credential.helper", store)
             self.git(name, "remote", "add", "origin", f"{self.url}/{slug}.git")
             self.git(name, "add", ".")
             self.git(name, "commit", "--quiet", "--message", f"Begin the {name}")
@@ -228,7 +274,7 @@ def _server_pid(data: Path) -> int:
     raise Trouble(f"there is no running Fairway in {data}")
 
 
-def free_port(wished: int = 8480) -> int:
+def free_port(wished: int = USUAL_PORT) -> int:
     """The usual port, or another one where that is taken."""
     for port in (wished, 0):
         with socket.socket() as one:

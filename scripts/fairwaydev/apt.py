@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 
-from fairwaydev.say import Failed, answer, detail, run, say
+from fairwaydev.say import Failed, detail, run, say
 
 # What each part of the tests needs from Debian, by the name used on the command line.
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -51,7 +52,7 @@ def install(what: str, packages: tuple[str, ...]) -> None:
             f"apt-get install -y --no-install-recommends {words}\n"
             "  elsewhere: the same programs from your system's own packages"
         )
-    say(f"installing for {what}, from Debian's packages: {words}")
+    say(f"installing from Debian's packages, for {what}: {words}")
     env = {"DEBIAN_FRONTEND": "noninteractive"}
     if not _state["updated"]:
         detail("apt-get update")
@@ -63,7 +64,46 @@ def install(what: str, packages: tuple[str, ...]) -> None:
 
 def provide(part: str) -> None:
     """Have everything that a part of `NEEDS` names."""
-    install(part, NEEDS[part])
+    packages = NEEDS[part]
+    if part == "images" and os.geteuid() != 0:
+        packages = (*packages, "uidmap")  # mmdebstrap's way to unpack without root
+    install(part, packages)
+
+
+def engine_answers() -> str:
+    """The address of a Docker Engine that this user may use; "" when there is none.
+
+    Asked without any program of Docker's: an Engine need not come from Debian's packages.
+    """
+    hosts = (os.environ.get("DOCKER_HOST", ""), "unix:///var/run/docker.sock")
+    return next((host for host in hosts if _answers(host)), "")
+
+
+def _answers(host: str) -> bool:
+    try:
+        with _dial(host) as pipe:
+            pipe.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+            return b" 200 " in pipe.recv(64)
+    except (OSError, ValueError):
+        return False
+
+
+def _dial(host: str) -> socket.socket:
+    """Raises OSError and ValueError."""
+    kind, _, place = host.partition("://")
+    if kind == "tcp":
+        name, _, port = place.rpartition(":")
+        return socket.create_connection((name, int(port)), 5)
+    if kind != "unix":
+        raise ValueError(host)
+    pipe = socket.socket(socket.AF_UNIX)
+    pipe.settimeout(5)
+    try:
+        pipe.connect(place)
+    except OSError:
+        pipe.close()
+        raise
+    return pipe
 
 
 def have_venv(python: str) -> bool:

@@ -1,7 +1,8 @@
 """scripts/setup [PART...]: installs what working on Fairway needs, and says so before it does.
 
 Without a part: the Python environment `.venv`. Parts: docker, postgres, images, clients (Debian's
-packages for those tests), all. Running it again is quick and changes nothing.
+packages for those tests), engine (Docker, unless an Engine answers already), all. Running it again
+is quick and changes nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parts = ["python", *apt.NEEDS, "all"]
+    parts = ["python", *apt.NEEDS, "engine", "all"]
     parser.add_argument("part", nargs="*", metavar="PART", help=", ".join(parts))
     wanted: list[str] = parser.parse_args().part
     for part in wanted:
@@ -30,11 +31,23 @@ def main() -> None:
         changed = venv.provide()
         for part in chosen:
             apt.provide(part)
+        if "engine" in wanted:
+            chosen.append(_engine())
     except Failed as error:
         stop(str(error))
+    except KeyboardInterrupt:
+        stop("interrupted; the same command goes on where this one was", 130)
     done = ", ".join(["the Python environment", *chosen])
     say(f"ready: {done}" + ("" if changed else " (nothing had to be done)"))
     detail(f"the command is {venv.VENV.relative_to(ROOT)}/bin/fairway; the checks: make test")
+
+
+def _engine() -> str:
+    host = apt.engine_answers()
+    if host:
+        return f"the Docker Engine at {host}"
+    apt.provide("docker")
+    return "docker"
 
 
 if __name__ == "__main__":

@@ -142,8 +142,9 @@ def _pip_variable(name: str) -> str | None:
 
 
 def uv(*words: str | Path, quiet: bool = True) -> None:
-    """Run uv with the machine's settings."""
+    """Run uv with the machine's settings. Not `quiet`: its own bars show how far it is."""
+    env = environment() if quiet else {**environment(), "UV_NO_PROGRESS": "0"}
     try:
-        run([program(), *words], env=environment(), quiet=quiet)
+        run([program(), *words], env=env, quiet=quiet)
     except subprocess.SubprocessError as error:
         raise Failed(str(error)) from error

@@ -72,9 +72,13 @@ def provide(
         (venv / _STAMP).unlink(missing_ok=True)
         if _version(venv) is None:
             uv.uv("venv", "--quiet", "--clear", "--python", interpreter, venv)
-        target = ("--python", python(venv), "--quiet")
-        uv.uv("pip", "sync", *target, "--require-hashes", *map(lock_file, groups))
-        uv.uv("pip", "install", *target, "--no-deps", "--no-build-isolation", "--editable", ".")
+        target = ("--python", python(venv))
+        shown = sys.stderr.isatty()
+        words = () if shown else ("--quiet",)
+        locks = map(lock_file, groups)
+        uv.uv("pip", "sync", *target, *words, "--require-hashes", *locks, quiet=not shown)
+        ours = ("--no-deps", "--no-build-isolation", "--editable", ".")
+        uv.uv("pip", "install", *target, "--quiet", *ours)
         (venv / _STAMP).write_text(_fingerprint(_version(venv) or "", groups))
         return True
 

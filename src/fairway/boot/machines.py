@@ -24,16 +24,17 @@ def own_engine(settings: Settings, say: Say) -> OwnEngine:
     return OwnEngine(settings.data / "docker", say)
 
 
-def engine(settings: Settings, say: Say) -> Engine | None:
+def engine(settings: Settings, say: Say, *, note: bool = True) -> Engine | None:
     """The Engine for this machine's runner; None where no role here needs one.
 
     An address in the settings is the only one tried. Else: our own if it runs, DOCKER_HOST, the
-    system's, and at last our own is started. Raises `Unavailable`.
+    system's, and at last our own is started. Raises `Unavailable`. `note`: write down one that is
+    not ours, for a purge; not where nothing of ours will stay in it.
     """
     if "runner" not in settings.roles or settings.runner.engine != "docker":
         return None
     found = _engine(settings, say)
-    if not found.ours:
+    if note and not found.ours:
         _note(settings, found.host)
     return found
 

@@ -257,7 +257,7 @@ async def _exec(
     docker: Docker | None = None
     kinds = {graph.type for graph in graphs}
     if "docker" in kinds and engine == "docker":
-        found = machines.engine(settings, say)
+        found = machines.engine(settings, say, note=False)
         if found is None:
             raise Unavailable("there is no Docker Engine", code="docker-unavailable")
         docker = Docker(found.host)

@@ -132,10 +132,9 @@ def _set_up_git(system: System, made: contexts.Context) -> None:
 
 
 def git_helper() -> str:
-    """What Git runs: by its name where the shell finds it, else this very program."""
-    program = "fairway"
-    if shutil.which(program) is None:
-        program = f"{shlex.quote(sys.executable)} -m fairway"
+    """What Git runs: by its whole path, because the next terminal may have another PATH."""
+    found = shutil.which("fairway")
+    program = shlex.quote(found) if found else f"{shlex.quote(sys.executable)} -m fairway"
     return f"!{program} credential git"
 
 
