@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 
-from fairwaydev.say import Failed, detail, run, say
+from fairwaydev.say import Failed, answer, detail, run, say
 
 # What each part of the tests needs from Debian, by the name used on the command line.
 NEEDS: dict[str, tuple[str, ...]] = {
