@@ -283,13 +283,13 @@ class History:
 
     async def _decide(self, blocked: Build) -> None:
         approved = blocked.id % 4 != 0
-        done = await self._insist(
+        if not approved:
+            self.kept.declined.add(blocked.id)  # asked until it is so, and nobody says otherwise
+        await self._insist(
             lambda app: app.builds.decide(
                 blocked.repository, blocked.number, actor="ada", approved=approved
             )
         )
-        if done is not None and not approved:
-            self.kept.declined.add(blocked.id)
 
     # ---- asking ----------------------------------------------------------------------------------
 

@@ -110,6 +110,8 @@ def _ended_rightly(build: Build, history: History) -> None:
         wanted = {Status.CANCELLED}
     elif build.id in kept.declined:
         wanted = {Status.DECLINED}
+        if build.id in kept.maybe_cancelled:
+            wanted.add(Status.CANCELLED)
     else:
         plan = kept.plans[build.after]
         wanted = {plan.outcome(again=build.parent > 0)}

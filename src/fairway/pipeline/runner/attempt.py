@@ -198,11 +198,13 @@ class Attempt:
             return Status.FAILED, f"the step took longer than its limit of {step.timeout_s:g} s"
         if self._killed.is_set() and not self._not_ready:
             return Status.CANCELLED, ""
+        alone = ended.stopped is not None and ended.stopped < self._followed
+        if progress.is_daemon(step) and alone and _was_killed(ended):
+            return Status.CANCELLED, ""  # by an earlier holder, when all else had ended
         early = step.ready is not None and not self._is_up
         if early and not self._not_ready:
             self._not_ready = f"service {step.name} ended ({code}) before it was ready"
         cannot = ended.error if code == progress.CANNOT_RUN else ""
-        alone = ended.stopped is not None and ended.stopped < self._followed
         if (self._was_silent or alone) and _was_killed(ended):
             cannot = cannot or "the engine stopped while the step ran, and killed it"
         if self._not_ready or cannot:
