@@ -30,7 +30,7 @@ async def pour(body: AsyncIterator[bytes], writer: Writer, digest: Hash | None) 
             for queue, take in zip(queues, takers, strict=True):
                 group.create_task(_take(queue, take), name="registry intake")
             return await _feed(body, queues)
-    except* Exception as several:  # noqa: BLE001 the first of them is raised on
+    except ExceptionGroup as several:  # not `except*`: Python before 3.11.4 wraps what it raises
         raise _first(several) from None
 
 
@@ -71,5 +71,5 @@ def _first(several: BaseExceptionGroup[Exception]) -> Exception:
     one: BaseException = several
     while isinstance(one, BaseExceptionGroup):
         one = one.exceptions[0]
-    assert isinstance(one, Exception)  # noqa: S101 `except* Exception` lets nothing else in
+    assert isinstance(one, Exception)  # noqa: S101 an ExceptionGroup holds nothing else
     return one
