@@ -34,7 +34,7 @@ def test_a_cancelled_build_ends_at_once_and_leaves_no_container(ground: Ground) 
     repo = ground.repository()
     number = repo.start(SLOW)
     repo.says(number, "begun")
-    assert repo.cli("cancel", str(number), "--reason", "enough").code == 0
+    assert repo.cli("cancel", "--yes", str(number), "--reason", "enough").code == 0
     build = repo.ended(number)
     assert (build.status, statuses(build)["slow"]) == ("cancelled", "cancelled")
     assert "enough" in build.reason
@@ -106,7 +106,7 @@ def test_no_runner_with_these_labels_is_a_reason(ground: Ground) -> None:
     waiting = repo.cli("get", "queue", "-o", "json").json()["items"]
     assert any("disk=ssd" in one["reason"] for one in waiting)
     assert "disk=ssd" in repo.cli("describe", str(number)).out
-    assert repo.cli("cancel", str(number)).code == 0
+    assert repo.cli("cancel", "--yes", str(number)).code == 0
 
 
 def test_a_concurrency_limit_and_a_dependency_are_reasons(ground: Ground) -> None:
@@ -123,7 +123,7 @@ def test_a_concurrency_limit_and_a_dependency_are_reasons(ground: Ground) -> Non
     build = repo.until(second, lambda build: "concurrency" in why(build))
     assert "limit 1" in why(build)
     for number in (second, first):
-        assert repo.cli("cancel", str(number)).code == 0
+        assert repo.cli("cancel", "--yes", str(number)).code == 0
     assert repo.ended(first).status == "cancelled"
 
 
@@ -135,7 +135,7 @@ def test_busy_runners_and_a_pause_are_reasons(ground: Ground) -> None:
         number, lambda build: sum("busy" in stage.reason for stage in build.stages) == 2
     )
     assert "1 ahead" in stage_of(build, "p5").reason
-    assert repo.cli("cancel", str(number)).code == 0
+    assert repo.cli("cancel", "--yes", str(number)).code == 0
     repo.ended(number)
     assert ground.run("system", "pause", "--reason", "upkeep").code == 0
     try:
@@ -152,5 +152,5 @@ def test_a_step_that_waits_says_for_what(ground: Ground) -> None:
     number = repo.start(SLOW.replace("}]", "}, {name: then, image: busybox, commands: [x]}]"))
     repo.says(number, "begun")
     assert step_of(repo.show(number), "then").reason == "waits for slow"
-    assert repo.cli("cancel", str(number)).code == 0
+    assert repo.cli("cancel", "--yes", str(number)).code == 0
     assert repo.ended(number).status == "cancelled"

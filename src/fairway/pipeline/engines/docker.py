@@ -315,8 +315,8 @@ def _healthy(found: Json, step: StepGraph) -> bool:
     health = found["State"].get("Health")
     if not health:
         raise InvalidInput(
-            f"service {step.name} shall be ready by its image's HEALTHCHECK, and {step.image} has"
-            " none",
+            f"service {step.name} shall be ready by its image's HEALTHCHECK, and"
+            f" {step.image_written or step.image} has none",
             code="no-healthcheck",
             remedy="Ask for a port, a path or a command in `x-fairway.ready`.",
         )

@@ -124,7 +124,7 @@ def request_for(job: Job, settings: Settings, operator: BuilderSettings) -> Buil
         target=settings.text("target"),
         build_args=_arguments(settings),
         labels=_labels(settings),
-        facts=_facts(settings),
+        facts=_facts(settings, tags),
         targets=targets,
         auths=_auths(job, settings, place),
         cache_from=tuple(settings.items("cache_from")),
@@ -301,12 +301,14 @@ def _labels(settings: Settings) -> dict[str, str]:
     return {**labels, **settings.pairs("custom_labels"), **settings.pairs("labels")}
 
 
-def _facts(settings: Settings) -> Facts:
-    tag = settings.text("DRONE_TAG")
+def _facts(settings: Settings, tags: list[str]) -> Facts:
+    """Without a Git tag the version is the first tag but `latest`, else the commit's."""
+    revision = settings.text("DRONE_COMMIT_SHA")
+    told = next((tag for tag in tags if tag != "latest"), revision[:12])
     return Facts(
         source=settings.text("DRONE_REPO_LINK", "DRONE_REMOTE_URL"),
-        revision=settings.text("DRONE_COMMIT_SHA"),
+        revision=revision,
         created=clock.text(clock.now()) or "",
-        version=settings.text("DRONE_SEMVER") or tag,
+        version=settings.text("DRONE_SEMVER") or settings.text("DRONE_TAG") or told,
         title=settings.text("DRONE_REPO_NAME"),
     )

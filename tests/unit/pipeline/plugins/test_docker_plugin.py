@@ -111,6 +111,20 @@ def test_every_setting_reaches_the_request(job: Any) -> None:
     assert made.key == "b1-s1/2/1"
 
 
+@pytest.mark.parametrize(
+    ("variables", "version"),
+    [
+        ({"DRONE_TAG": "v1", "PLUGIN_TAGS": "a"}, "v1"),
+        ({"DRONE_TAG": "v1.2.3", "DRONE_SEMVER": "1.2.3"}, "1.2.3"),
+        ({"PLUGIN_TAGS": "latest,abc"}, "abc"),
+        ({"DRONE_COMMIT_SHA": "0123456789abcdef"}, "0123456789ab"),
+    ],
+)
+def test_every_image_has_a_version(job: Any, variables: dict[str, str], version: str) -> None:
+    made = request(job("plugins/docker", PLUGIN_REPO="a/b", **variables))
+    assert made.facts.version == version
+
+
 def test_an_argument_without_a_value_takes_the_variables(job: Any) -> None:
     made = request(job("plugins/docker", PLUGIN_REPO="a/b", PLUGIN_BUILD_ARGS="NAME", NAME="v"))
     assert made.build_args == {"NAME": "v"}
