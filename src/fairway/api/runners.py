@@ -22,7 +22,9 @@ from fairway.model.token import TokenScope
 from fairway.pipeline.dispatch import Orders, Runner, StageReport, StepReport
 from fairway.store import audit, runners, views
 
-LONGEST_WAIT_S: Final = 60.0
+# Shorter than a lease lasts after its last renewal (6 s at least): a question that a runner left
+# open when it died must not be answered with the very stage that it lost.
+LONGEST_WAIT_S: Final = 5.0
 LOG_BODY: Final = 16 << 20
 REPORT_BODY: Final = 64 << 20
 LeaseToken = Annotated[str, HeaderParameter(name="X-Lease-Token", max_length=200)]
