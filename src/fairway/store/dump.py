@@ -32,7 +32,7 @@ def dump(database: Database) -> Iterator[bytes]:
             for table in metadata.sorted_tables:
                 for row in db.execute(select(table)).mappings():
                     values = {name: _out(value) for name, value in row.items()}
-                    yield encoder.encode([table.name, values]) + b"\n"
+                    yield encoder.encode([str(table.name), values]) + b"\n"
 
 
 def load(database: Database, lines: Iterable[bytes]) -> int:
