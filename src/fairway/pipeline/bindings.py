@@ -39,7 +39,7 @@ def facts_of(ancestry: Sequence[Build]) -> Facts:
 
 def allowed(secret: SecretFacts, facts: Facts) -> bool:
     """Whether a build may have a secret at all. Its `images` are asked for each step."""
-    pull = BuildEvent.PULL_REQUEST in (facts.origin, facts.event)
+    pull = is_pull_request(facts)
     if pull and not secret.pull_request:
         return False
     events = {facts.origin} if pull else {facts.origin, facts.event}
@@ -74,28 +74,46 @@ def _distance(secret: SecretFacts) -> int:
     return 1 if secret.organisation is not None else 2
 
 
-def bound(graph: StageGraph, secrets: dict[str, SecretFacts]) -> StageGraph:
-    """The graph without references to secrets that a step's image may not have."""
-    limited = {name: one.images for name, one in secrets.items() if one.images}
-    if not limited:
-        return graph
-    return replace(graph, steps=tuple(_bound(step, limited) for step in graph.steps))
+def is_pull_request(facts: Facts) -> bool:
+    """Whether a build is of a pull request, or repeats or promotes one."""
+    return BuildEvent.PULL_REQUEST in (facts.origin, facts.event)
 
 
-def _bound(step: StepGraph, limited: dict[str, list[str]]) -> StepGraph:
+def bound(graph: StageGraph, secrets: dict[str, SecretFacts], facts: Facts) -> StageGraph:
+    """The graph without references to secrets that a step may not have.
+
+    By its image; and in a pull request, a step that pushes images needs a leave of its own.
+    """
+    steps = tuple(_bound(step, secrets, facts) for step in graph.steps)
+    return graph if steps == graph.steps else replace(graph, steps=steps)
+
+
+def _bound(step: StepGraph, secrets: dict[str, SecretFacts], facts: Facts) -> StepGraph:
     image = _plain(step.image_written or step.image)
+    pushes = is_pull_request(facts) and _pushes(step)
     env: dict[str, EnvValue] = {
-        name: "" if _withheld(value, image, limited) else value
+        name: "" if _withheld(value, image, secrets, pushes=pushes) else value
         for name, value in step.environment.items()
     }
-    return replace(step, environment=env)
+    return step if env == step.environment else replace(step, environment=env)
 
 
-def _withheld(value: EnvValue, image: str, limited: dict[str, list[str]]) -> bool:
+def _pushes(step: StepGraph) -> bool:
+    """Whether a step pushes images by its settings; what a script does nobody can say."""
+    return step.builtin == "docker" and step.environment.get("PLUGIN_DRY_RUN") != "true"
+
+
+def _withheld(
+    value: EnvValue, image: str, secrets: dict[str, SecretFacts], *, pushes: bool
+) -> bool:
     if not isinstance(value, SecretRef):
         return False
-    images = limited.get(value.from_secret.lower())
-    return images is not None and not _any(images, image)
+    secret = secrets.get(value.from_secret.lower())
+    if secret is None:
+        return False
+    if pushes and not secret.pull_request_push:
+        return True
+    return bool(secret.images) and not _any(secret.images, image)
 
 
 def _plain(image: str) -> str:

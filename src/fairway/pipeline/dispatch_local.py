@@ -76,6 +76,7 @@ class LocalDispatch:
                 token,
                 lost_before=self._lost(),
                 sealer=self._leases.sealer,
+                most_s=self._leases.max_timeout_s,
             )
             if taken is None:
                 return None

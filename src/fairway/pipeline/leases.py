@@ -44,6 +44,11 @@ class Leases:
         self._registry = registry
 
     @property
+    def max_timeout_s(self) -> int:
+        """The longest that a build may take."""
+        return self._installation.max_timeout_s
+
+    @property
     def sealer(self) -> Sealer:
         """The keyring."""
         return self._secrets.sealer

@@ -92,9 +92,18 @@ def wanted(db: Connection, runner: Runner, *, lost_before: int) -> list[Stage]:
 
 
 def take(
-    db: Connection, runner: Runner, token: str, *, lost_before: int, sealer: Sealer
+    db: Connection,
+    runner: Runner,
+    token: str,
+    *,
+    lost_before: int,
+    sealer: Sealer,
+    most_s: int,
 ) -> Taken | None:
-    """Lease the first stage that is to be had. None when there is none (any more)."""
+    """Lease the first stage that is to be had. None when there is none (any more).
+
+    `most_s` is the longest that a build may take, whatever its repository says.
+    """
     for stage in wanted(db, runner, lost_before=lost_before):
         claimed = stages.claim(
             db,
@@ -105,16 +114,16 @@ def take(
             until=clock.now() + LEASE_MS,
         )
         if claimed:
-            return _taken(db, stage, runner=runner, sealer=sealer)
+            return _taken(db, stage, runner=runner, sealer=sealer, most_s=most_s)
     return None
 
 
-def _taken(db: Connection, before: Stage, *, runner: Runner, sealer: Sealer) -> Taken:
+def _taken(db: Connection, before: Stage, *, runner: Runner, sealer: Sealer, most_s: int) -> Taken:
     if before.attempt and before.machine != runner.name:
         steps.restart(db, before.id)
     repository = builds.repository_of(db, before.repository)
     build = builds.locked(db, before.build)
-    _begin(db, build, repository)
+    _begin(db, build, min(repository.timeout_s or most_s, most_s))
     build = course.advance(db, build.id, slug=repository.slug)
     stage = stages.find(db, before.id)
     if not before.attempt:
@@ -133,11 +142,10 @@ def _taken(db: Connection, before: Stage, *, runner: Runner, sealer: Sealer) -> 
     )
 
 
-def _begin(db: Connection, build: Build, repository: Repository) -> None:
+def _begin(db: Connection, build: Build, timeout_s: int) -> None:
     if build.started is None:
         now = clock.now()
-        deadline = now + repository.timeout_s * 1000 if repository.timeout_s else None
-        builds.change(db, build.id, started=now, deadline=deadline)
+        builds.change(db, build.id, started=now, deadline=now + timeout_s * 1000)
 
 
 def _log_ends(db: Connection, found: list[Step]) -> dict[int, tuple[int, bool]]:

@@ -118,8 +118,9 @@ class Secrets:
         if not asked:
             return graph, {}
         found = await self._database.read(rows.reaching, ancestry[0].repository, asked)
-        given = bindings.precedent(found, bindings.facts_of(ancestry))
-        graph = bindings.bound(graph, {name: one.facts for name, one in given.items()})
+        facts = bindings.facts_of(ancestry)
+        given = bindings.precedent(found, facts)
+        graph = bindings.bound(graph, {name: one.facts for name, one in given.items()}, facts)
         left = bindings.used_by(graph)
         values = {name: self._open(one) for name, one in given.items() if name in left}
         used = [one.facts.id for name, one in given.items() if name in values]

@@ -213,6 +213,15 @@ async def test_a_build_past_its_deadline_is_told_to_stop_and_fails(
     assert (await chapter.build(1)).status is Status.FAILED
 
 
+async def test_no_repository_makes_a_build_last_longer_than_the_operator_lets_it(
+    chapter: Any, at: list[float]
+) -> None:
+    await chapter.set(timeout_s=10**7)
+    await chapter.push(FILE)
+    lease = await chapter.lease()
+    assert lease.deadline == int((at[0] + 24 * 3600) * 1000)
+
+
 async def test_reports_may_be_repeated_and_late_ones_change_nothing(chapter: Any) -> None:
     await chapter.push(FILE)
     lease = await chapter.lease()

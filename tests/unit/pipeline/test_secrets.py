@@ -81,6 +81,22 @@ async def test_pull_requests_get_secrets_only_where_that_is_allowed(chapter: Any
         await chapter.run(lease)
 
 
+async def test_a_pull_request_pushes_images_only_with_a_leave_of_its_own(chapter: Any) -> None:
+    file = (
+        "kind: pipeline\ntype: docker\nname: default\nsteps:\n"
+        "- {name: push, image: plugins/docker,"
+        " settings: {repo: a/b, password: {from_secret: token}}}\n"
+    )
+    for leave in (False, True):
+        await put(chapter, binding={"pull_request": True, "pull_request_push": leave})
+        sha = chapter.sources.push(chapter.repository, "refs/pull/7/head", file)
+        pull = PullRequest(number=7, sha=sha, source="fix", target="main")
+        await chapter.builds.pull_request(chapter.repository, pull, actor="ada")
+        lease = await chapter.lease()
+        assert bool(lease.secrets) is leave
+        await chapter.run(lease)
+
+
 async def test_neither_retry_nor_promotion_unlocks_a_pull_requests_secrets(chapter: Any) -> None:
     await put(chapter)
     sha = chapter.sources.push(chapter.repository, "refs/pull/7/head", FILE)
