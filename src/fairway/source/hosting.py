@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 from sqlalchemy import Connection
@@ -43,6 +44,9 @@ from fairway.source.wire import (
 from fairway.store import repositories, roles
 from fairway.store.database import Database
 
+_V2: Final = "version=2"
+_FLUSH: Final = b"0000"
+_OK: Final = 200
 _log = logging.getLogger(__name__)
 
 
@@ -74,6 +78,9 @@ class Hosting:
     def __init__(self, deps: GitDeps, program: Path) -> None:
         self._deps = deps
         self._program = program
+        # The first answer of protocol 2: what git can do. It names no ref, and says the same of
+        # every repository, so two processes are saved for each clone.
+        self._greeting: tuple[tuple[int, list[tuple[bytes, bytes]]], bytes] | None = None
 
     async def __call__(self, scope: Asgi, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
@@ -100,15 +107,25 @@ class Hosting:
         self, request: Request, identity: Identity, target: Target, *, wire: Wire
     ) -> None:
         """Advertisements and fetches."""
+        greets = request.advertise and request.service == FETCH and request.protocol == _V2
+        if greets and self._greeting is not None:
+            await _say(wire, *self._greeting)
+            return
         folder = await self._folder(target.repository)
         variables = self._environment(request, identity, folder)
+        said = bytearray()
         async with Backend(self._program, variables) as child, asyncio.TaskGroup() as group:
             feeder = group.create_task(wire.feed(child, b""), name="git request body")
-            await wire.answer.start(await child.headers())
+            head = await child.headers()
+            await wire.answer.start(head)
             async for data in child.chunks():
                 await wire.answer.body(data)
+                if greets:
+                    said += data
             await wire.answer.end()
             feeder.cancel()
+        if greets and head[0] == _OK and said.endswith(_FLUSH):
+            self._greeting = (head, bytes(said))
 
     async def _push(
         self, request: Request, identity: Identity, target: Target, *, wire: Wire
@@ -280,5 +297,11 @@ def _defect() -> Internal:
 
 async def _nothing_to_do(wire: Wire) -> None:
     """What `receive-pack` says to no commands."""
-    await wire.answer.start((200, [(b"content-type", b"application/x-git-receive-pack-result")]))
+    await _say(wire, (_OK, [(b"content-type", b"application/x-git-receive-pack-result")]), b"")
+
+
+async def _say(wire: Wire, head: tuple[int, list[tuple[bytes, bytes]]], body: bytes) -> None:
+    """A whole answer."""
+    await wire.answer.start(head)
+    await wire.answer.body(body)
     await wire.answer.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 
 from fairway.testing.githost import Git, GitHost
@@ -44,3 +45,25 @@ async def test_moves_and_deletions_are_events(host: GitHost, git: Git) -> None:
         ("refs/heads/main", first, second),
         ("refs/heads/other", first, ""),
     ]
+
+
+async def test_the_greeting_is_kept_and_says_nothing_to_whoever_may_not_see_the_repository(
+    host: GitHost, git: Git
+) -> None:
+    await git.init()
+    sha = await git.commit("first")
+    await git("push", host.remote("tide/app"), "main")
+    where = "/tide/{}.git/info/refs?service=git-upload-pack"
+    me, second = ("any", host.token), {"Git-Protocol": "version=2"}
+    async with httpx.AsyncClient(base_url=host.url) as http:
+        made, kept = [
+            await http.get(where.format("app"), auth=me, headers=second) for _ in range(2)
+        ]
+        assert b"version 2" in made.content
+        assert (made.content, made.headers["content-type"]) == (
+            kept.content,
+            kept.headers["content-type"],
+        )
+        assert (await http.get(where.format("app"), headers=second)).status_code == 401
+        assert (await http.get(where.format("no"), auth=me, headers=second)).status_code == 404
+        assert sha in (await http.get(where.format("app"), auth=me)).text

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,6 +36,7 @@ _PASSED_ON: Final = (
     "GIT_SSL_CAINFO",
 )
 _RETRY_S: Final = 1.0
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 class ClonePlugin:
@@ -132,12 +134,19 @@ class _Git:
 
 
 async def _branch(git: _Git, flags: list[str], *, branch: str, sha: str) -> int:
-    refspec = [f"+refs/heads/{branch}:refs/remotes/origin/{branch}"] if branch else []
+    place = f"refs/remotes/origin/{branch}"
+    if branch and _COMMIT.fullmatch(sha):
+        # By its name the commit costs no list of refs, which is a round trip and two processes.
+        if await git("fetch", *flags, "origin", f"+{sha}:{place}") == 0:
+            return await _check_out(git, flags, sha, branch=branch)
+        await git.job.log(
+            b"[fairway] the commit is not to be had by its name: its branch follows\n"
+        )
+    refspec = [f"+refs/heads/{branch}:{place}"] if branch else []
     code = await git("fetch", *flags, "origin", *refspec)
     if code and not sha:
         return code
-    target = sha or f"refs/remotes/origin/{branch}"
-    return await _check_out(git, flags, target, branch=branch)
+    return await _check_out(git, flags, sha or place, branch=branch)
 
 
 async def _check_out(git: _Git, flags: list[str], target: str, *, branch: str) -> int:

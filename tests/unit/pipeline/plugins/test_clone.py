@@ -90,6 +90,14 @@ async def test_a_commit_that_its_branch_has_left_is_found(job: Any, origin: Path
     assert git(tree, "rev-parse", "HEAD") == left
 
 
+async def test_a_branch_whose_commit_is_unknown_to_the_server_is_an_error_that_says_so(
+    job: Any, origin: Path, log: Any
+) -> None:
+    _tree, code = await clone(job, origin, push(origin, DRONE_COMMIT_SHA="ab" * 20))
+    assert code != 0
+    assert "not to be had by its name: its branch follows" in log.text
+
+
 async def test_a_tag_is_checked_out(job: Any, origin: Path) -> None:
     tree, code = await clone(job, origin, push(origin, "refs/tags/v1", DRONE_BUILD_EVENT="tag"))
     assert code == 0
