@@ -4,6 +4,7 @@ namespace, so that nobody else's is touched.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import multiprocessing
@@ -16,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from fairway.docker import processes
+from fairway.docker.client import Docker
 from fairway.docker.daemon import OwnEngine, client
+from fairway.image.cache import BuildCache
 from fairway.testing.installation import Copy, Installation, until
 
 pytestmark = [
@@ -35,6 +38,11 @@ steps:
   pull: never
   commands: ['for i in $(seq 1 {TICKS}); do echo tick $i; sleep 0.3; done']
 - {{name: after, image: busybox, pull: never, commands: [echo after]}}
+"""
+BUILDS = """kind: pipeline
+name: image
+steps:
+- {name: publish, image: plugins/docker, settings: {repo: engine/image}}
 """
 
 
@@ -166,3 +174,48 @@ def down_and_up(system: Installation, folder: Path) -> None:
 
 def test_a_build_is_errored_when_our_engine_was_taken_down_under_it(tmp_path: Path) -> None:
     apart(down_and_up, tmp_path)
+
+
+def cache_within_size(system: Installation, folder: Path) -> None:
+    """What image builds left goes down to the size that is allowed, and builds go on."""
+    host = OwnEngine(system.data / "docker").host
+    copy = Copy(folder / "copy")
+    dockerfile = "FROM busybox:latest\nRUN head -c 3000000 /dev/urandom > /noise\n"
+    copy.commit({".drone.yml": BUILDS, "Dockerfile": dockerfile})
+    copy.push(system.remote("engine/image"))
+    assert system.ended("engine/image").status == "passed"
+    forget_images(host)  # what an image holds as well is no cache's own
+    before = cache_size(host)
+    assert before > 3_000_000
+    assert asyncio.run(pruned(host, 2 * before)) == 0
+    assert cache_size(host) == before
+    assert asyncio.run(pruned(host, 1)) >= 3_000_000
+    assert cache_size(host) < 100_000
+    copy.commit({"again": "again"})
+    copy.push(system.remote("engine/image"))
+    assert system.ended("engine/image", 2).status == "passed"
+
+
+async def pruned(host: str, most: int) -> int:
+    docker = Docker(host)
+    try:
+        return await BuildCache(docker, most_bytes=most).round()
+    finally:
+        docker.close()
+
+
+def forget_images(host: str) -> None:
+    with client(host, 60) as api:
+        for image in api.get("/images/json").json():
+            if image["RepoTags"] != ["busybox:latest"]:
+                api.delete(f"/images/{image['Id']}", params={"force": 1}).raise_for_status()
+
+
+def cache_size(host: str) -> int:
+    with client(host, 60) as api:
+        found = api.get("/system/df").json()["BuildCache"] or []
+    return sum(one["Size"] for one in found if not one["Shared"])
+
+
+def test_the_build_cache_is_kept_within_its_size(tmp_path: Path) -> None:
+    apart(cache_within_size, tmp_path)
