@@ -65,7 +65,8 @@ def outcomes(build: Build) -> dict[str, str]:
 def words(build: Build) -> str:
     """Everything that is said about what went wrong."""
     steps = [step for stage in build.stages for step in stage.steps]
-    return " | ".join([build.error, *(one.error for one in [*build.stages, *steps])])
+    errors = [*(stage.error for stage in build.stages), *(step.error for step in steps)]
+    return " | ".join([build.error, *errors])
 
 
 def test_an_unknown_image_is_named_and_nothing_else_runs(system: Installation, pushed: Any) -> None:

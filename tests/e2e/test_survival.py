@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,20 +38,26 @@ steps:
 
 @pytest.fixture
 def one(tmp_path: Path) -> Iterator[Installation]:
-    yield from system(tmp_path / "one")
+    with system(tmp_path / "one") as made:
+        yield made
 
 
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[Installation]:
-    yield from system(tmp_path / "other")
+    with system(tmp_path / "other") as made:
+        yield made
 
 
-def system(folder: Path, **more: object) -> Iterator[Installation]:
-    made = Installation(folder, **more)  # type: ignore[arg-type]
-    yield made
-    made.kill()
-    if made.data.exists():
-        made.command("down", "--purge", "--yes")
+@contextmanager
+def system(folder: Path, environment: dict[str, str] | None = None) -> Iterator[Installation]:
+    """One that nobody has started yet. Whatever happens, nothing of it stays."""
+    made = Installation(folder, environment=environment)
+    try:
+        yield made
+    finally:
+        made.kill()
+        if made.data.exists():
+            made.command("down", "--purge", "--yes")
 
 
 @pytest.fixture
@@ -170,7 +177,7 @@ def test_a_backup_of_a_busy_system_restores_all_of_it(
 def test_a_backup_of_postgresql_restores_into_sqlite(
     tmp_path: Path, postgres: str, other: Installation
 ) -> None:
-    for one in system(tmp_path / "one", environment={"FAIRWAY_DATABASE__URL": postgres}):
+    with system(tmp_path / "one", {"FAIRWAY_DATABASE__URL": postgres}) as one:
         one.start()
         check_backup(one, other, tmp_path)
 
