@@ -8,6 +8,8 @@ is quick and changes nothing.
 from __future__ import annotations
 
 import argparse
+import getpass
+import os
 
 from fairwaydev import apt, venv
 from fairwaydev.say import ROOT, Failed, detail, say, stop
@@ -46,6 +48,13 @@ def _engine() -> str:
     host = apt.engine_answers()
     if host:
         return f"the Docker Engine at {host}"
+    if os.geteuid() != 0:
+        raise Failed(
+            "no Docker Engine answers this user, and only root can start one.\n"
+            "  as root on Debian:  apt-get update && apt-get install -y docker.io && "
+            f"usermod -aG docker {getpass.getuser()}\n"
+            "  and log in again; or name an Engine of yours: DOCKER_HOST=unix:///path/docker.sock"
+        )
     apt.provide("docker")
     return "docker"
 
