@@ -14,6 +14,9 @@ from fairwaydev import apt
 from fairwaydev.say import ROOT, Failed, answer, cache_folder, detail, run, say
 
 _LOCK = ROOT / "requirements" / "uv.lock"
+_INDEX = """\
+  Packages come from the index that pip is set up for (pip config list; PIP_INDEX_URL, PIP_CERT,
+  HTTPS_PROXY). If it did not answer, mend that; the same command then goes on where it was."""
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -80,7 +83,10 @@ def _by_virtualenv(own: Path) -> bool:
 
 def _pip(python: list[str | Path], options: list[str | Path]) -> bool:
     words = [*python, "-m", "pip", "install", "-q", "--require-hashes", *options, "-r", _LOCK]
-    run(words, env={"PIP_DISABLE_PIP_VERSION_CHECK": "1"}, quiet=True)
+    try:
+        run(words, env={"PIP_DISABLE_PIP_VERSION_CHECK": "1"}, quiet=True)
+    except Failed as error:
+        raise Failed(f"{error}\n{_INDEX}") from error
     return True
 
 
@@ -148,3 +154,5 @@ def uv(*words: str | Path, quiet: bool = True) -> None:
         run([program(), *words], env=env, quiet=quiet)
     except subprocess.SubprocessError as error:
         raise Failed(str(error)) from error
+    except Failed as error:
+        raise Failed(f"{error}\n{_INDEX}" if "pip" in words else str(error)) from error
