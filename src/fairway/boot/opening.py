@@ -20,6 +20,7 @@ from fairway.git.folders import Folders
 from fairway.git.reads import Reads
 from fairway.image.build import Builder
 from fairway.kit.secret import Secret
+from fairway.model.errors import Conflict
 from fairway.model.image import Rewrite
 from fairway.model.token import TokenScope
 from fairway.pipeline.engine import Engine
@@ -69,9 +70,29 @@ def open_database(settings: Settings) -> Database:
 
     settings.data.mkdir(parents=True, exist_ok=True)
     settings.data.chmod(0o711)  # containers' users pass through to their workspaces
+    note = settings.data / "run" / "database"
+    _check_same(settings, note)
     database = Database(settings.database_url)
     upgrade(database)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(_kind(settings) + "\n", encoding="ascii")
     return database
+
+
+def _check_same(settings: Settings, note: Path) -> None:
+    """An empty database of another kind must not stand in for the one that belongs to the data."""
+    noted = note.read_text(encoding="ascii").strip() if note.exists() else _kind(settings)
+    if noted != _kind(settings):
+        raise Conflict(
+            f"{settings.data} belongs to a database of kind {noted}, not {_kind(settings)}",
+            code="other-database",
+            remedy="name its database: --database URL, FAIRWAY_DATABASE__URL, or `url` below"
+            f" `[database]` in {settings.data / 'fairway.toml'}",
+        )
+
+
+def _kind(settings: Settings) -> str:
+    return settings.database_url.partition(":")[0].partition("+")[0]
 
 
 def open_all(settings: Settings) -> Opened:

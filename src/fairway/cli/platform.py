@@ -26,6 +26,11 @@ _data = click.option(
 )
 
 
+_database = click.option(
+    "--database", default=None, metavar="URL", help="Where `up` was given one."
+)
+
+
 def serving(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of `up` and `serve`: where to listen, and on what."""
     options = (
@@ -172,23 +177,25 @@ def serve(*, data: Path | None, roles: tuple[str, ...], **options: Any) -> None:
 @click.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
 @_data
-def backup(file: Path, data: Path | None) -> None:
+@_database
+def backup(file: Path, data: Path | None, database: str | None) -> None:
     """Write database, Git repositories, blobs and keys to FILE, also while Fairway runs."""
     from fairway.boot import lifecycle
 
-    lifecycle.backup_to(settings_of(data), file, output.say)
+    lifecycle.backup_to(settings_of(data, database=database), file, output.say)
     output.emit(str(file))
 
 
 @click.command("restore")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_data
+@_database
 @yes_option
-def restore(file: Path, data: Path | None, *, yes: bool) -> None:
+def restore(file: Path, data: Path | None, database: str | None, *, yes: bool) -> None:
     """Bring a backup FILE back into an empty data directory."""
     from fairway.boot import lifecycle
 
-    settings = settings_of(data)
+    settings = settings_of(data, database=database)
     confirm(f"Restore {file} into {settings.data}?", yes=yes)
     lifecycle.restore_from(settings, file, output.say)
 

@@ -61,12 +61,23 @@ class Session:
             from fairway.client import context
 
             if self._url:
-                self._context = context.Context(url=self._url, token=self._token)
+                self._context = self._at(self._url)
             else:
                 self._context = context.load(self.path).named(self._name)
                 if self._token:
                     self._context.token = self._token
         return self._context
+
+    def _at(self, url: str) -> Context:
+        """A server by its address: with a known context's token and authority, or without."""
+        from fairway.client import context
+
+        known = context.load(self.path).contexts.values()
+        same = [one for one in known if one.url == url.rstrip("/")]
+        made = same[0] if same else context.Context(url=url)
+        if self._token:
+            made.token = self._token
+        return made
 
     @property
     def api(self) -> Api:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -34,6 +35,16 @@ def missing_programs() -> list[str]:
     return [name for name in _PROGRAMS if shutil.which(name, path=_PATH) is None]
 
 
+def _as_root() -> str:
+    """The commands that give a user an Engine; docker.io starts its daemon where it can."""
+    missing = missing_programs()
+    install = f"apt-get update && apt-get install -y {' '.join(PACKAGES)} && " if missing else ""
+    user = "$USER"
+    with contextlib.suppress(KeyError):
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    return f"as root: {install}service docker start && usermod -aG docker {user}; then log in anew"
+
+
 def programs() -> dict[str, str]:
     """Where the programs of an Engine are.
 
@@ -43,7 +54,7 @@ def programs() -> dict[str, str]:
         raise Unavailable(
             "no Docker Engine answers, and only root can start one",
             code="docker-needs-root",
-            remedy="start Docker as root, or ask for access to its socket (group docker)",
+            remedy=_as_root(),
         )
     if missing := missing_programs():
         raise Unavailable(
