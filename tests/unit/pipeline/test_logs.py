@@ -131,6 +131,17 @@ async def test_a_log_past_its_limit_is_cut_with_a_visible_marker(
     assert (await chapter.logs.about(step)).truncated
 
 
+async def test_a_log_that_its_runner_cut_says_so_and_takes_the_tail(
+    chapter: Any, step: int
+) -> None:
+    chapter.logs._limit = 10
+    head = b"0123456789\n[a marker]\n"
+    end = await chapter.logs.append(step, 1, offset=0, raw=16, data=head)
+    assert (await chapter.logs.about(step)).truncated
+    await chapter.logs.append(step, 1, offset=end, raw=99, data=b"the tail\n")
+    assert await text(chapter.logs, step) == head + b"the tail\n"
+
+
 async def test_a_removed_log_leaves_a_note(chapter: Any, step: int) -> None:
     await chapter.logs.append(step, 1, offset=0, raw=4, data=b"one\n")
     await chapter.logs.end(step, 1)

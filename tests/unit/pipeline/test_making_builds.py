@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fairway.model.build import BuildEvent
-from fairway.model.errors import Conflict, InvalidInput, NotFound
+from fairway.model.errors import BadFile, Conflict, InvalidInput, NotFound
 from fairway.model.events import CronDue, RefUpdated
 from fairway.model.repository import Repository, Settings
 from fairway.model.status import Status
@@ -174,6 +174,18 @@ async def test_a_build_that_runs_cannot_be_promoted(chapter: Any) -> None:
     await chapter.push(PROMOTED)
     with pytest.raises(Conflict, match="has not ended"):
         await chapter.builds.promote(chapter.repository, 1, target="production", actor="ada")
+
+
+async def test_a_file_that_cannot_be_read_ends_its_build_with_that_error(
+    chapter: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_large(repository_id: int, sha: str, path: str) -> str | None:
+        raise BadFile("it has too many bytes", code="config-too-large", where=path)
+
+    monkeypatch.setattr(chapter.sources, "config", too_large)
+    build = await chapter.push(FILE)
+    assert build.status is Status.ERRORED
+    assert build.error == ".drone.yml: it has too many bytes"
 
 
 async def test_an_inactive_repository_builds_nothing(chapter: Any) -> None:
