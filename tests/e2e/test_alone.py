@@ -33,6 +33,32 @@ def test_exec_runs_a_file_in_its_folder(ground: Ground, folder: Path) -> None:
     assert ground.run("exec", cwd=folder).code == 1
 
 
+def test_exec_uses_what_it_built_and_runs_pipelines_that_ask_for_a_failure(
+    ground: Ground, folder: Path
+) -> None:
+    text = steps("""
+        steps:
+        - {name: image, image: plugins/docker, settings: {repo: e2e-alone/thing, tags: t}}
+        - {name: use, image: 'e2e-alone/thing:t', commands: [cat /made, exit 3]}
+        ---
+        kind: pipeline
+        type: docker
+        name: rescue
+        depends_on: [default]
+        trigger: {status: [failure]}
+        steps: [{name: tell, image: busybox, commands: [echo it failed]}]
+        """)
+    (folder / ".drone.yml").write_text(text)
+    (folder / "Dockerfile").write_text("FROM busybox\nRUN echo by exec > /made\n")
+    try:
+        done = ground.run("exec", cwd=folder)
+    finally:
+        ground.docker("rmi", "e2e-alone/thing:t")
+    assert done.code == 1
+    assert "by exec" in done.out
+    assert "it failed" in done.out
+
+
 def test_lint_names_every_error_with_its_place_and_warns_of_likely_mistakes(
     ground: Ground, folder: Path
 ) -> None:

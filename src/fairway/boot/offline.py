@@ -208,9 +208,16 @@ def exec_file(
         )
     graphs = [compiler.compile_stage(plan.text, one.name, context) for one in chosen]
     graphs = [_part(graph, asked) for graph in graphs]
-    needs = {one.name: one.depends_on for one in chosen}
+    from fairway.pipeline.local_run import Course  # noqa: PLC0415 only exec needs it
+
+    courses = {
+        one.name: Course(
+            depends_on=tuple(one.depends_on), on_success=one.on_success, on_failure=one.on_failure
+        )
+        for one in chosen
+    }
     work = _exec(graphs, path.resolve().parent, secrets, say,
-                 settings=settings, engine=engine, needs=needs)  # fmt: skip
+                 settings=settings, engine=engine, courses=courses)  # fmt: skip
     return asyncio.run(work)
 
 
@@ -244,7 +251,7 @@ async def _exec(
     *,
     settings: Settings,
     engine: str,
-    needs: Mapping[str, Sequence[str]],
+    courses: Mapping[str, Any],
 ) -> str:
     from fairway.boot import machines, opening  # noqa: PLC0415 only exec needs an engine
     from fairway.docker.client import Docker  # noqa: PLC0415
@@ -270,7 +277,7 @@ async def _exec(
         engines["exec"] = LocalEngine(root, owner=owner, base=local_environment())
     try:
         local = Local(engines=engines, plugins=ports.plugins, owner=owner)
-        status = await run_local(graphs, folder, secrets, say, local=local, depends_on=needs)
+        status = await run_local(graphs, folder, secrets, say, local=local, courses=courses)
     finally:
         if docker is not None:
             docker.close()

@@ -27,7 +27,7 @@ from fairway.image.bases import Bases
 from fairway.image.context import Context, Tar, inside, read_inside
 from fairway.image.dockerfile import Dockerfile
 from fairway.image.ignore import Ignore
-from fairway.image.publish import publish
+from fairway.image.publish import keep, publish
 from fairway.kit.aio import blocking
 from fairway.model.errors import FairwayError, InvalidInput
 from fairway.model.image import BuildRequest, BuiltImage, Log
@@ -69,7 +69,8 @@ class Builder:
         if request.dry_run:
             await log(f"built {image}; a dry run: nothing is pushed\n".encode())
             return []
-        return await publish(self._docker, request, image, log)
+        how = keep if request.keep else publish
+        return await how(self._docker, request, image, log)
 
     async def _plan(self, request: BuildRequest, log: Log, *, buildkit: bool) -> _Plan:
         folder = await blocking(_folder, request)

@@ -45,6 +45,20 @@ async def publish(docker: Docker, request: BuildRequest, image: str, log: Log) -
     return built
 
 
+async def keep(docker: Docker, request: BuildRequest, image: str, log: Log) -> list[BuiltImage]:
+    """Name `image` in this Engine and push nothing: for runs without a system."""
+    built: list[BuiltImage] = []
+    for target in request.targets:
+        name = parse_name(target.full)
+        await docker.tag(image, name.repository, name.tag or "latest")
+        words = f"{target.written} is kept in this Engine: there is no registry to push it to\n"
+        await log(words.encode())
+        built.append(
+            BuiltImage(name=target.written, repository="", digest=image, target=request.target)
+        )
+    return built
+
+
 async def _tidy(docker: Docker) -> None:
     """Take away what builds that were killed held: names that are hours old."""
     query = {"filters": json.dumps({"reference": [_HOLD]})}

@@ -137,6 +137,7 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     no_cache: bool = False
     squash: bool = False
     dry_run: bool = False  # build, and push nothing
+    keep: bool = False  # without a system: the names stay in this Engine, nothing is pushed
     purge: bool = True  # remove the local names afterwards
     mirror: str = ""  # a registry tried first for names without a host
     insecure: bool = False  # plain HTTP to foreign registries
@@ -155,8 +156,8 @@ class BuiltImage(Struct, frozen=True, kw_only=True):
 
     name: str  # as written, with tag: how later steps name it
     repository: str  # in our registry, without host; "" for a foreign one
-    digest: str
-    registry: str = ""  # host of a foreign registry
+    digest: str  # the image's own id where it was kept in the Engine
+    registry: str = ""  # host of a foreign registry; "" also where it was kept
     target: str = ""
 
 

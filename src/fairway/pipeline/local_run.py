@@ -25,6 +25,7 @@ from fairway.pipeline.graph import StageGraph, StepGraph
 from fairway.pipeline.memory_dispatch import MemoryDispatch
 from fairway.pipeline.plugin import Plugin
 from fairway.pipeline.runner import Runner, RunnerSettings, Tools
+from fairway.pipeline.runner.images import remember
 from fairway.pipeline.runner.report_files import FileReports
 
 Out = Callable[[str], None]
@@ -38,6 +39,14 @@ class Local(Struct, frozen=True, kw_only=True):
     plugins: Mapping[str, Plugin]
     owner: str
     hosts: tuple[str, ...] = ()
+
+
+class Course(Struct, frozen=True, kw_only=True):
+    """When a pipeline runs: after which others, and after what came of them."""
+
+    depends_on: tuple[str, ...] = ()
+    on_success: bool = True
+    on_failure: bool = False
 
 
 def new_owner() -> str:
@@ -76,24 +85,30 @@ async def run_local(
     out: Out,
     *,
     local: Local,
-    depends_on: Mapping[str, Sequence[str]] | None = None,
+    courses: Mapping[str, Course] | None = None,
 ) -> Status:
     """Run pipelines in file order, each after those it depends on, and say how they ended.
 
-    A pipeline whose dependency did not pass is skipped. `out` gets lines: logs behind
-    `[step:line]`, and words about what begins and ends. Raises `Unavailable` when there is no
-    engine.
+    After a failure before it a pipeline runs only where its trigger asks for that. `out` gets
+    lines: logs behind `[step:line]`, and words about what begins and ends. Raises `Unavailable`
+    when there is no engine.
     """
     for kind in {graph.type for graph in graphs}:
         out(f"engine: {await _engine(local, kind).check()}")
     ends: dict[str, Status] = {}
+    broken: set[str] = set()  # what went wrong, and what follows from it
+    built: dict[str, str] = {}
     try:
         for graph in graphs:
-            before = (depends_on or {}).get(graph.name, ())
-            if any(ends.get(name, Status.PASSED) is not Status.PASSED for name in before):
-                ends[graph.name] = Status.SKIPPED
+            course = (courses or {}).get(graph.name, Course())
+            failing = not broken.isdisjoint(course.depends_on)
+            if course.on_failure if failing else course.on_success:
+                run = _one(graph, folder, secrets, out, local=local, built=built)
+                ends[graph.name] = await run
             else:
-                ends[graph.name] = await _one(graph, folder, secrets, out, local=local)
+                ends[graph.name] = Status.SKIPPED
+            if failing or ends[graph.name].bad:
+                broken.add(graph.name)
             out(f"pipeline {graph.name}: {ends[graph.name].value}")
     finally:
         await shielded(_remove(local, out))
@@ -116,7 +131,13 @@ async def _remove(local: Local, out: Out) -> None:
 
 
 async def _one(
-    graph: StageGraph, folder: Path, secrets: Mapping[str, str], out: Out, *, local: Local
+    graph: StageGraph,
+    folder: Path,
+    secrets: Mapping[str, str],
+    out: Out,
+    *,
+    local: Local,
+    built: dict[str, str],
 ) -> Status:
     here = in_folder(graph)
     printer = Printer(here, out)
@@ -131,6 +152,7 @@ async def _one(
             steps=[],
             secrets={name.lower(): value for name, value in secrets.items()},
             environment={},
+            built=dict(built),
             deadline=clock.now() + int(graph.timeout_s * 1000),
         )
     )
@@ -147,7 +169,10 @@ async def _one(
     )
     async with background(Runner(dispatch, tools).run()):
         await dispatch.ended()
-    report = dispatch.stages[1].report
+    kept = dispatch.stages[1]
+    for step in kept.steps.values():
+        remember(built, tuple(step.images))
+    report = kept.report
     if report is not None and report.error:
         out(report.error)
     return report.status if report is not None else Status.ERRORED

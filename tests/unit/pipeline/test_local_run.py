@@ -9,7 +9,7 @@ import pytest
 
 from fairway.model.status import Status
 from fairway.pipeline.graph import Mount, StageGraph, StepGraph, Volume
-from fairway.pipeline.local_run import Local, in_folder, new_owner, run_local
+from fairway.pipeline.local_run import Course, Local, in_folder, new_owner, run_local
 from fairway.testing.engine import SimulatedEngine
 
 pytestmark = pytest.mark.looptime
@@ -45,13 +45,21 @@ async def test_lines_are_printed_with_their_step(tmp_path: Path) -> None:
     ]
 
 
-async def test_what_depends_on_a_failed_pipeline_is_skipped(tmp_path: Path) -> None:
+async def test_what_depends_on_a_failed_pipeline_runs_only_where_it_asks_for_failures(
+    tmp_path: Path,
+) -> None:
     status, lines = await run(
         tmp_path,
         graph("a", "exit 3"),
         graph("b", "echo never"),
         graph("c", "echo c"),
-        depends_on={"b": ["a"]},
+        graph("d", "echo d"),
+        graph("e", "echo never"),
+        courses={
+            "b": Course(depends_on=("a",)),
+            "d": Course(depends_on=("b",), on_success=False, on_failure=True),
+            "e": Course(depends_on=("c",), on_success=False, on_failure=True),
+        },
     )
     assert status is Status.FAILED
     assert "step s1: failed (3)" in lines
@@ -59,6 +67,8 @@ async def test_what_depends_on_a_failed_pipeline_is_skipped(tmp_path: Path) -> N
         "pipeline a: failed",
         "pipeline b: skipped",
         "pipeline c: passed",
+        "pipeline d: passed",
+        "pipeline e: skipped",
     ]
 
 

@@ -132,6 +132,7 @@ def request_for(job: Job, settings: Settings, operator: BuilderSettings) -> Buil
         no_cache=settings.flag("no_cache"),
         squash=settings.flag("squash"),
         dry_run=dry_run,
+        keep=place.kept,
         purge=settings.flag("purge", default=True),
         mirror=settings.text("mirror"),
         insecure=settings.flag("insecure"),
@@ -153,6 +154,7 @@ class _Place(Struct, frozen=True):
     host: str
     path: str
     ours: bool
+    kept: bool  # no system, no registry and no credentials were named: it stays in the Engine
 
     def target(self, tag: str) -> Target:
         full = f"{self.host}/{self.path}:{tag}"
@@ -175,7 +177,11 @@ def _place(job: Job, settings: Settings) -> _Place:
             code="image-name",
         )
     path = f"library/{name.path}" if host == HUB and "/" not in name.path else name.path
-    return _Place(str(parse_name(name.repository)), host, path, host == job.registry)
+    named = bool(name.host or settings.text("registry", "DOCKER_REGISTRY"))
+    known = any(_credentials(settings)) or bool(settings.text("config"))
+    kept = host == HUB and not (job.registry or named or known)
+    ours = host == job.registry
+    return _Place(str(parse_name(name.repository)), host, path, ours=ours, kept=kept)
 
 
 def _sibling(job: Job, settings: Settings) -> tuple[str, str]:

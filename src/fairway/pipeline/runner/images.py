@@ -41,6 +41,8 @@ def resolve(step: StepGraph, built: Mapping[str, str], registry: str) -> StepGra
     """The step with the image that an earlier step of the build made, by its digest."""
     for written in (step.image_written, step.image):
         for name in names_of(written) if written else []:
+            if name in built and built[name].startswith("sha256:"):
+                return msgspec.structs.replace(step, image=built[name], pull=PullPolicy.NEVER)
             if name in built:
                 image = f"{registry}/{built[name]}"
                 pull = PullPolicy.NEVER if step.pull is PullPolicy.NEVER else PullPolicy.DEFAULT
@@ -49,10 +51,12 @@ def resolve(step: StepGraph, built: Mapping[str, str], registry: str) -> StepGra
 
 
 def remember(built: dict[str, str], images: tuple[BuiltImage, ...]) -> None:
-    """Note what a step pushed to our registry, by the name it was given."""
+    """Note what a step pushed to our registry or kept in the Engine, by the name it was given."""
     for image in images:
         if image.repository:
             built[image.name] = f"{image.repository}@{image.digest}"
+        elif not image.registry:
+            built[image.name] = image.digest
 
 
 def auths(lease: Lease, graph: StageGraph) -> dict[str, Secret]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from fairway.kit.secret import Secret
 from fairway.model.errors import InvalidInput
@@ -109,6 +110,23 @@ def test_every_setting_reaches_the_request(job: Any) -> None:
     assert (made.facts.source, made.facts.revision) == ("http://here/acme/web", "abc")
     assert made.facts.version == "v1.2.3"
     assert made.key == "b1-s1/2/1"
+
+
+@pytest.mark.parametrize(
+    ("registry", "variables", "kept"),
+    [
+        ("", {"PLUGIN_REPO": "a/b"}, True),
+        ("", {"PLUGIN_REPO": "there.example/a/b"}, False),
+        ("", {"PLUGIN_REPO": "a/b", "PLUGIN_REGISTRY": "there.example"}, False),
+        ("", {"PLUGIN_REPO": "a/b", "PLUGIN_USERNAME": "u", "PLUGIN_PASSWORD": "p"}, False),
+        ("here:8480", {"PLUGIN_REPO": "a/b"}, False),
+    ],
+)
+def test_without_a_system_what_names_no_registry_stays_in_the_engine(
+    job: Any, registry: str, variables: dict[str, str], kept: bool
+) -> None:
+    made = request(structs.replace(job("plugins/docker", **variables), registry=registry))
+    assert made.keep is kept
 
 
 @pytest.mark.parametrize(
