@@ -259,11 +259,19 @@ def test_roles_in_processes_of_their_own_run_a_build(tmp_path: Path, postgres: s
         build = front.ended("kept/quick")
         assert build.status == "passed", build
         assert build.stages[0].machine == "runner-runner"
+        refuses_a_namesake(back[1])
         assert whole(front.raw_log("kept/quick", 1, 1, 1), 2)
     finally:
         for one in [*back, front]:
             one.stop()
         front.command("down", "--purge", "--yes")
+
+
+def refuses_a_namesake(runner: Installation) -> None:
+    """A second runner of that name would sweep the first one's containers."""
+    done = runner.command("serve", "--role", "runner", check=False)
+    assert done.returncode != 0
+    assert "a runner named runner-runner runs" in done.stderr + done.stdout
 
 
 def test_a_killed_remote_runners_stage_is_taken_over(one: Installation, tmp_path: Path) -> None:

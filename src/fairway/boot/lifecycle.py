@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import signal
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -104,7 +105,7 @@ def serve(settings: Settings) -> None:
     """Run this process's roles in the foreground until SIGTERM or SIGINT."""
     journal.set_up(settings.log_level, settings.log_format)
     settings.data.mkdir(parents=True, exist_ok=True)
-    with _only_one(settings.data) as first:
+    with _only_one(settings.data, "lock") as first, _runner_alone(settings):
         if not first and set(settings.roles) >= {"server", "controllers", "runner", "git"}:
             raise Conflict(
                 f"another Fairway runs on {settings.data}",
@@ -113,6 +114,23 @@ def serve(settings: Settings) -> None:
             )
         holder = settings.runner_name if first else f"{settings.runner_name}/{secrets.token_hex(3)}"
         asyncio.run(_serve(settings, holder))
+
+
+@contextlib.contextmanager
+def _runner_alone(settings: Settings) -> Iterator[None]:
+    """Two runners of one name would take each other's stages, and sweep each other's containers."""
+    if "runner" not in settings.roles:
+        yield
+        return
+    name = settings.runner_name
+    with _only_one(settings.data, f"runner-{zlib.crc32(name.encode()):08x}.lock") as first:
+        if not first:
+            raise Conflict(
+                f"a runner named {name} runs on {settings.data}",
+                code="already-running",
+                remedy="name this one otherwise: FAIRWAY_RUNNER__NAME, or runner.name",
+            )
+        yield
 
 
 def backup_to(settings: Settings, path: Path, say: Say) -> None:
@@ -172,9 +190,9 @@ def _first_known(group: BaseExceptionGroup[BaseException]) -> FairwayError | Non
 
 
 @contextlib.contextmanager
-def _only_one(data: Path) -> Iterator[bool]:
-    """Whether this is the first process of a data directory. The kernel lets go when it dies."""
-    path = data / "run" / "lock"
+def _only_one(data: Path, name: str) -> Iterator[bool]:
+    """Whether this process is the first with a lock. The kernel lets go when it dies."""
+    path = data / "run" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         try:
