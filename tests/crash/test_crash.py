@@ -19,7 +19,7 @@ from fairway.testing.installation import Installation
 
 pytestmark = pytest.mark.docker
 
-LONGEST_S = 5.0  # between two kills: from the middle of a start to well after it
+LONGEST_S = 6.0  # between two kills: from the middle of a start to well after it
 END_S = 180.0
 
 
@@ -48,7 +48,7 @@ def test_nothing_is_lost_or_done_twice_by_kills_at_random_moments(
         f" after {time.monotonic() - began:.0f} s; {receiver.again()} requests came twice"
     )
     assert not verdict.wrong, "\n".join([f"FAIRWAY_CRASH_SEED={seed}", *verdict.wrong])
-    assert len(verdict.builds) >= min(rounds // 3, 10), "hardly anything ran: the test says little"
+    assert len(verdict.builds) >= min(rounds // 6, 5), "hardly anything ran: the test says little"
 
 
 def history(

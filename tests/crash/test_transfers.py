@@ -79,9 +79,8 @@ def test_a_registry_push_in_flight_can_be_resumed_or_repeated(
         asked = client.get(where)
         assert asked.status_code == 204, asked.text
         kept = int(asked.headers["Range"].partition("-")[2]) + 1
-        assert 0 <= kept <= len(content)
-        if kept == 1 and asked.headers["Range"] == "0-0":
-            kept = 0 if kept_nothing(client, where) else kept
+        if kept == 1:  # `0-0` is what an upload says of which nothing is kept, too
+            kept = 0
         rest = {"Content-Range": f"{kept}-{len(content) - 1}"}
         where = httpx.URL(installation.url).join(asked.headers["Location"])
         more = client.patch(where, content=content[kept:], headers=rest)
@@ -94,11 +93,6 @@ def test_a_registry_push_in_flight_can_be_resumed_or_repeated(
         )
         assert again.status_code == 201, again.text
         assert push_manifest(client, registry, digest, len(content)) == 201
-
-
-def kept_nothing(client: httpx.Client, where: httpx.URL) -> bool:
-    """`0-0` is what an empty upload says as well as one of a single byte."""
-    return client.patch(where, content=b"", headers={"Content-Range": "0-0"}).status_code != 416
 
 
 def cut(content: bytes, system: Installation) -> Iterator[bytes]:
