@@ -7,6 +7,7 @@ and values are errors with their path.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import platform
 import socket
@@ -285,5 +286,10 @@ def _checked(settings: Settings) -> Settings:
 
 
 def _is_loopback(address: str) -> bool:
-    host = address.rpartition(":")[0] or address
-    return host in {"127.0.0.1", "localhost", "::1", "[::1]"} or host.startswith("127.")
+    host, colon, port = address.rpartition(":")
+    if not (colon and port.isdigit()) or address == "::1":
+        host = address
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

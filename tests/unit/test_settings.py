@@ -52,7 +52,9 @@ def test_what_cannot_be_right_is_named(tmp_path: Path, text: str, said: str) -> 
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.1:9000", "::"])
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0", "192.0.2.1:80", "[::]:80", "::", "127.0.0.1.example:80", "127.example"]
+)
 def test_listening_elsewhere_needs_tls_or_a_proxy(tmp_path: Path, address: str) -> None:
     with pytest.raises(FairwayError, match="in the clear"):
         settings.load(tmp_path, {"http": {"listen": [address]}})
@@ -60,4 +62,5 @@ def test_listening_elsewhere_needs_tls_or_a_proxy(tmp_path: Path, address: str) 
 
 
 def test_loopback_needs_nothing(tmp_path: Path) -> None:
-    assert settings.load(tmp_path, {"http": {"listen": ["127.0.0.2:9000"]}})
+    for address in ("127.0.0.2:9000", "127.0.0.2", "localhost:1", "[::1]:9000", "::1", "[::1]"):
+        assert settings.load(tmp_path, {"http": {"listen": [address]}})

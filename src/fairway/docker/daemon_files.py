@@ -16,6 +16,7 @@ from fairway.docker.firewall import Rules
 from fairway.docker.processes import Process
 
 _SOCKET_PATH: Final = 107  # bytes; the kernel's limit
+_LONGEST_SOCKET: Final = "exec/libnetwork/0123456789ab.sock"  # dockerd's own, below `run`
 _STOP_SECONDS: Final = 5
 
 
@@ -78,7 +79,7 @@ class Layout(Struct, frozen=True):
 def layout(folder: Path) -> Layout:
     """The paths for a folder of ours (absolute)."""
     run = folder / "run"
-    if len(str(run / "containerd.sock.ttrpc").encode()) > _SOCKET_PATH:
+    if len(str(run / _LONGEST_SOCKET).encode()) > _SOCKET_PATH:
         run = Path("/run") / f"fairway-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
     return Layout(folder=folder, run=run)
 
@@ -152,6 +153,14 @@ def docker_command(program: str, paths: Layout) -> Sequence[str]:
 def containerd_command(program: str, paths: Layout) -> Sequence[str]:
     """How containerd is started."""
     return (program, "--config", str(paths.containerd_config))
+
+
+def daemon_of(words: Sequence[str], paths: Layout) -> str:
+    """Which of our daemons a process is, by its arguments: dockerd, containerd, or "" for none."""
+    for name, command in (("dockerd", docker_command), ("containerd", containerd_command)):
+        if words and Path(words[0]).name == name and list(words[1:]) == [*command("", paths)][1:]:
+            return name
+    return ""
 
 
 def is_shim_of(words: Sequence[str], paths: Layout) -> bool:

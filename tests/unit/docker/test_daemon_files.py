@@ -25,6 +25,12 @@ def test_sockets_move_when_their_names_would_be_too_long() -> None:
     assert paths.data.is_relative_to(paths.folder)
 
 
+def test_every_socket_has_a_name_that_the_kernel_takes_for_every_length_of_folder() -> None:
+    for length in range(1, 120):
+        run = files.layout(Path("/") / ("x" * length)).run
+        assert len(str(run / "exec" / "libnetwork" / f"{'0' * 12}.sock")) <= 107, length
+
+
 def test_builds_survive_the_daemon_and_no_log_is_rotated_away() -> None:
     config = json.loads(files.docker_config(files.layout(Path("/f")), STATE))
     assert config["live-restore"] is True
@@ -49,3 +55,13 @@ def test_a_shim_is_ours_by_its_containerd() -> None:
     assert not files.is_shim_of([*shim, "/run/containerd/containerd.sock"], paths)
     assert not files.is_shim_of(["sleep", "-address", "/f/run/containerd.sock"], paths)
     assert not files.is_shim_of([], paths)
+
+
+def test_a_daemon_is_ours_by_its_configuration() -> None:
+    paths = files.layout(Path("/f"))
+    dockerd = ["/usr/sbin/dockerd", "--config-file"]
+    containerd = ["/usr/bin/containerd", "--config"]
+    assert files.daemon_of([*dockerd, "/f/daemon.json"], paths) == "dockerd"
+    assert files.daemon_of([*containerd, "/f/containerd.toml"], paths) == "containerd"
+    for other in ([*dockerd, "/g/daemon.json"], ["vi", "--config-file", "/f/daemon.json"], []):
+        assert files.daemon_of(other, paths) == "", other
