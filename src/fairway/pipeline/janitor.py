@@ -27,6 +27,7 @@ from fairway.store import builds, lease, logs, outbox, stages
 from fairway.store.database import Database
 
 EVERY_S: Final = 1.0
+_RENEW_S: Final = LEASE_SECONDS / 3
 _DISK_EVERY_S: Final = 10.0
 _RETENTION_EVERY_S: Final = 600.0
 _LEASE: Final = "pipeline.janitor"
@@ -63,16 +64,26 @@ class Janitor:
         self._wake = wake
         self._next: dict[str, float] = {}
         self._began = clock.now()
+        self._held = False
 
     async def run(self) -> None:
         """Work while the lease is ours."""
         while True:
             try:
-                if await self._database.write(lease.acquire, _LEASE, self._holder, LEASE_SECONDS):
+                if await self._hold():
                     await self.round()
             except FairwayError as error:
                 _log.warning("the janitor's round failed: %s", error)
             await asyncio.sleep(EVERY_S)
+
+    async def _hold(self) -> bool:
+        """Whether the lease is ours for a while yet. Renewing it writes to the disk: seldom."""
+        if self._due("lease", _RENEW_S) or not self._held:
+            self._held = False  # where the write fails, too
+            self._held = await self._database.write(
+                lease.acquire, _LEASE, self._holder, LEASE_SECONDS
+            )
+        return self._held
 
     async def round(self) -> None:
         """Do what is due now."""

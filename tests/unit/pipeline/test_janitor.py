@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,9 +14,10 @@ from fairway.kit.aio import Wake
 from fairway.model.status import Status
 from fairway.model.step import Log
 from fairway.pipeline.brakes import brakes_of
+from fairway.pipeline.dispatch import LEASE_SECONDS
 from fairway.pipeline.janitor import Janitor
 from fairway.pipeline.retention import Limits, events_before, logs_to_remove
-from fairway.store import logs
+from fairway.store import lease, logs
 
 DAY = 24 * 3600 * 1000
 FILE = """
@@ -130,3 +133,26 @@ def test_retention_takes_the_eldest_first(limits: dict[str, float], gone: list[i
 def test_events_are_kept_for_their_days() -> None:
     assert events_before(Limits(events_days=30), 100 * DAY) == 70 * DAY
     assert events_before(Limits(events_days=0), 100 * DAY) == 0
+
+
+async def test_the_lease_is_renewed_well_before_it_ends_and_not_with_every_round(
+    chapter: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    at, renewed = [0.0], list[float]()
+    monkeypatch.setattr(loop, "time", lambda: at[0])
+
+    def acquire(_db: Any, _name: str, _holder: str, _seconds: float) -> bool:
+        renewed.append(at[0])
+        return at[0] < 20
+
+    monkeypatch.setattr(lease, "acquire", acquire)
+    kept = janitor(chapter)
+    held = []
+    for second in range(1, 31):
+        at[0] = float(second)
+        held.append(await kept._hold())
+    gaps = [later - sooner for sooner, later in pairwise(renewed)]
+    assert 2 <= min(gaps) <= max(gaps) < LEASE_SECONDS - 5
+    assert held[:19] == [True] * 19
+    assert not any(held[24:])

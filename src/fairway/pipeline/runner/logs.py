@@ -8,6 +8,7 @@ kept log stands for, so after a crash the engine is read from exactly there.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from typing import Final
 
@@ -36,6 +37,7 @@ class LogWriter:
         self._tail: bytearray | None = None  # past the limit: the last bytes seen
         self._dropped = 0
         self._filled = asyncio.Event()
+        self._much = asyncio.Event()  # enough waits for an append
         self._lock = asyncio.Lock()
         self._room = asyncio.Event()
         self._room.set()
@@ -83,6 +85,8 @@ class LogWriter:
         self._parts.append(data)
         self._waiting += len(data)
         self._filled.set()
+        if self._waiting >= FLUSH_BYTES:
+            self._much.set()
         if self._waiting >= _FULL:
             self._room.clear()
 
@@ -102,26 +106,35 @@ class LogWriter:
         while True:
             await self._filled.wait()
             pause = last + FLUSH_S - loop.time()
-            if pause > 0 and self._waiting < FLUSH_BYTES:
-                await asyncio.sleep(pause)
-            await self.flush()
+            if pause > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._much.wait()
+            async with self._lock:
+                await self._keep()
             last = loop.time()
 
     async def flush(self) -> None:
         """Keep what waits. Safe beside `run`: appends never overtake each other."""
         async with self._lock:
             while self._parts:
-                data = b"".join(self._parts)
-                self._parts.clear()
-                self._filled.clear()
-                raw = self._consumed - self._masker.held
-                end = self._end
-                self._end, self._waiting = end + len(data), 0
-                self._end = await self._link.append(
-                    self._step, attempt=self._attempt, offset=end, raw=raw, data=data
-                )
-                self._room.set()
-            self._filled.clear()
+                await self._keep()
+
+    async def _keep(self) -> None:
+        """One append of all that waits."""
+        data = b"".join(self._parts)
+        self._parts.clear()
+        self._filled.clear()
+        self._much.clear()
+        if not data:
+            return
+        raw = self._consumed - self._masker.held
+        end = self._end
+        self._end, self._waiting = end + len(data), 0
+        self._end = await self._link.append(
+            self._step, attempt=self._attempt, offset=end, raw=raw, data=data
+        )
+        self._room.set()
 
     async def close(self) -> None:
         """Keep the rest and say that the log is whole."""
