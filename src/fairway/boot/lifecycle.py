@@ -57,6 +57,9 @@ def up(settings: Settings, arguments: list[str], say: Say) -> Up:
             _wait_ready(running)
         return _up(settings, running, fresh=False)
     settings.data.mkdir(parents=True, exist_ok=True)
+    if (half := process.find_starting(settings.data)) is not None:
+        say(f"ending a start that was interrupted (pid {half.pid})")
+        process.stop(half)
     machines.engine(settings, say)
     say(f"starting Fairway in {settings.data}")
     running = process.start(
@@ -70,7 +73,7 @@ def up(settings: Settings, arguments: list[str], say: Say) -> Up:
 
 def down(settings: Settings, say: Say, *, purge: bool = False) -> None:
     """Stop Fairway, then the Docker Engine if it is ours. `purge` removes all that is ours."""
-    running = process.find(settings.data)
+    running = process.find(settings.data) or process.find_starting(settings.data)
     if running is None:
         say("Fairway does not run")
     else:

@@ -43,31 +43,45 @@ def log_file(data: Path) -> Path:
 
 def write_down(data: Path, url: str, version: str) -> None:
     """Write down this process as the one of `data`."""
-    path = run_file(data)
+    _write(run_file(data), os.getpid(), url, version)
+
+
+def _write(path: Path, pid: int, url: str, version: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pid = os.getpid()
-    me = Running(pid=pid, birth=birth(pid) or 0, url=url, version=version, started=clock.now())
+    one = Running(pid=pid, birth=birth(pid) or 0, url=url, version=version, started=clock.now())
     part = path.with_suffix(".part")
-    part.write_bytes(msgspec.json.encode(me))
+    part.write_bytes(msgspec.json.encode(one))
     part.replace(path)
 
 
 def forget(data: Path) -> None:
     """This process ends. What another process of `data` has written down stays."""
-    found = _written(data)
+    found = _written(run_file(data))
     if found is not None and found.pid == os.getpid():
         run_file(data).unlink(missing_ok=True)
 
 
 def find(data: Path) -> Running | None:
     """The process of `data` that lives, if any."""
-    found = _written(data)
+    return _alive(_written(run_file(data)))
+
+
+def find_starting(data: Path) -> Running | None:
+    """The process of a start that was interrupted before it was ready. It has no `url`."""
+    return _alive(_written(_starting_file(data)))
+
+
+def _starting_file(data: Path) -> Path:
+    return data / "run" / "starting.json"
+
+
+def _alive(found: Running | None) -> Running | None:
     return found if found is not None and birth(found.pid) == found.birth else None
 
 
-def _written(data: Path) -> Running | None:
+def _written(path: Path) -> Running | None:
     try:
-        return msgspec.json.decode(run_file(data).read_bytes(), type=Running)
+        return msgspec.json.decode(path.read_bytes(), type=Running)
     except (FileNotFoundError, msgspec.DecodeError, msgspec.ValidationError):
         return None
 
@@ -102,11 +116,13 @@ def start(
             start_new_session=True,
             cwd="/",
         )
+    _write(_starting_file(data), child.pid, "", "")  # until it has written itself down
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
         if child.poll() is not None:
             raise _start_failed(log, begin, f"it ended with exit status {child.returncode}")
         if (found := find(data)) and found.pid == child.pid and ready():
+            _starting_file(data).unlink(missing_ok=True)
             return found
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(0.05)

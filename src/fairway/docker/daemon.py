@@ -139,9 +139,12 @@ class OwnEngine:
         if state is None:
             return
         with self._alone():
+            self._adopt(state)
             self._end_containers(state)
             processes.end(state.dockerd, _STOP_SECONDS)
             processes.end(state.containerd, _STOP_SECONDS)
+            for _, stray in self._running():
+                processes.end(stray, _STOP_SECONDS)
             self._end_shims()
             self._unmount()
             self._clean_network(state)
@@ -162,11 +165,27 @@ class OwnEngine:
         shutil.rmtree(self.paths.run, ignore_errors=True)
         shutil.rmtree(self.paths.folder, ignore_errors=True)
 
+    def _adopt(self, state: State) -> None:
+        """What a start began that was killed before it could write it down is ours all the same."""
+        for name, found in self._running():
+            if name == "dockerd" and not processes.is_alive(state.dockerd):
+                state.dockerd = found
+            elif name == "containerd" and not processes.is_alive(state.containerd):
+                state.containerd = found
+
+    def _running(self) -> list[tuple[str, processes.Process | None]]:
+        return [
+            (name, processes.identify(pid))
+            for pid, words in list(processes.everything())
+            if (name := daemon_files.daemon_of(words, self.paths)) and processes.same_root(pid)
+        ]
+
     # Starting
 
     def _start(self) -> Engine:
         programs = daemon_host.programs()
         state = self._load() or self._new_state()
+        self._adopt(state)
         if not processes.is_alive(state.dockerd):
             self._note_what_is_here(state)
             self._write_config(state)

@@ -112,6 +112,14 @@ def same_network(pid: int) -> bool:
         return False
 
 
+def same_root(pid: int) -> bool:
+    """Whether a process sees the same files as we do, and so means the same by a path."""
+    try:
+        return os.path.samestat((_PROC / str(pid) / "root").stat(), Path("/").stat())
+    except OSError:
+        return False
+
+
 def mounts_below(folder: Path) -> list[Path]:
     """Mount points in or below a folder, deepest first."""
     found = []
