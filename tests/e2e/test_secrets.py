@@ -146,3 +146,27 @@ def test_keys_are_rotated_and_secrets_still_open(ground: Ground) -> None:
     build = repo.build(SHOW)
     assert step_of(build, "show").status == "passed"
     assert value(repo) == "survives"
+
+
+def test_a_builds_own_credentials_end_with_it(ground: Ground) -> None:
+    repo = ground.repository()
+    number = repo.start(
+        steps("""
+        steps:
+        - name: peek
+          image: busybox
+          commands: ['echo "word: $(sed -n "s/^password //p" ~/.netrc | rev)"', sleep 600]
+        """)
+    )
+    repo.says(number, "word: ")
+    repo.says(number, "+ sleep")
+    line = next(line for line in repo.log("peek").splitlines() if line.startswith("word: "))
+    password = line.partition(" ")[2][::-1]
+    words = ["git", "ls-remote", repo.remote.replace(ground.token, password)]
+    during = ground.program(*words, cwd=ground.folder)
+    assert during.code == 0, during.all
+    other = words[-1].replace(repo.slug, "e2e/templates")
+    assert ground.program("git", "ls-remote", other, cwd=ground.folder).code != 0
+    assert repo.cli("cancel", "--yes", str(number)).code == 0
+    assert repo.ended(number).status == "cancelled"
+    assert ground.program(*words, cwd=ground.folder).code != 0
