@@ -54,9 +54,22 @@ def _version(venv: Path) -> str | None:
 
 def is_ready(venv: Path = VENV, groups: Sequence[str] = GROUPS) -> bool:
     """Whether the environment is what the locks say."""
-    stamp = venv / _STAMP
     found = _version(venv)
-    return found is not None and stamp.exists() and stamp.read_text() == _fingerprint(found, groups)
+    if found is None or not (venv / _STAMP).exists():
+        return False
+    mark = (venv / _STAMP).read_text().partition("\n")[0]
+    return mark == _fingerprint(found, groups) and not _is_torn(venv)
+
+
+def _is_torn(venv: Path) -> bool:
+    """Whether something that was installed has gone: a package's own record would not show it."""
+    stamp = venv / _STAMP
+    names = stamp.read_text().split("\n")[1:] if stamp.exists() else []
+    return not {*names} <= {*_packages(venv)}
+
+
+def _packages(venv: Path) -> list[str]:
+    return sorted(path.name for path in venv.glob("lib/python3*/site-packages/*"))
 
 
 def provide(
@@ -69,8 +82,9 @@ def provide(
         version = answer([interpreter, "-c", "import platform; print(platform.python_version())"])
         say(f"installing Fairway and the packages its locks name into {venv}")
         detail(f"Python {version} ({interpreter}); {_count(groups)} packages, checked by hash")
+        torn = _is_torn(venv)
         (venv / _STAMP).unlink(missing_ok=True)
-        if _version(venv) is None:
+        if torn or _version(venv) is None:
             uv.uv("venv", "--quiet", "--clear", "--python", interpreter, venv)
         target = ("--python", python(venv))
         shown = sys.stderr.isatty()
@@ -79,7 +93,8 @@ def provide(
         uv.uv("pip", "sync", *target, *words, "--require-hashes", *locks, quiet=not shown)
         ours = ("--no-deps", "--no-build-isolation", "--editable", ".")
         uv.uv("pip", "install", *target, "--quiet", *ours)
-        (venv / _STAMP).write_text(_fingerprint(_version(venv) or "", groups))
+        mark = _fingerprint(_version(venv) or "", groups)
+        (venv / _STAMP).write_text("\n".join([mark, *_packages(venv)]))
         return True
 
 
