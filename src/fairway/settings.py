@@ -285,11 +285,17 @@ def _checked(settings: Settings) -> Settings:
     return settings
 
 
+def endpoint(address: str, port: int) -> tuple[str, int]:
+    """Host and port of HOST[:PORT], IPV6 or [IPV6]:PORT; `port` where none is said."""
+    host, colon, said = address.rpartition(":")
+    if not (colon and said.isdigit()) or (":" in host and not host.endswith("]")):
+        host, said = address, str(port)
+    return host.removeprefix("[").removesuffix("]"), int(said)
+
+
 def _is_loopback(address: str) -> bool:
-    host, colon, port = address.rpartition(":")
-    if not (colon and port.isdigit()) or address == "::1":
-        host = address
+    host, _port = endpoint(address, 0)
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"

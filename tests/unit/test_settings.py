@@ -64,3 +64,19 @@ def test_listening_elsewhere_needs_tls_or_a_proxy(tmp_path: Path, address: str) 
 def test_loopback_needs_nothing(tmp_path: Path) -> None:
     for address in ("127.0.0.2:9000", "127.0.0.2", "localhost:1", "[::1]:9000", "::1", "[::1]"):
         assert settings.load(tmp_path, {"http": {"listen": [address]}})
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("10.0.0.1", ("10.0.0.1", 7)),
+        ("10.0.0.1:80", ("10.0.0.1", 80)),
+        ("::1", ("::1", 7)),
+        ("fe80::2:80", ("fe80::2:80", 7)),
+        ("[::1]", ("::1", 7)),
+        ("[::1]:80", ("::1", 80)),
+        ("name.example:80", ("name.example", 80)),
+    ],
+)
+def test_an_address_may_say_its_port(address: str, found: tuple[str, int]) -> None:
+    assert settings.endpoint(address, 7) == found

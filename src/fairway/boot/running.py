@@ -25,7 +25,7 @@ from fairway.image.registry.app import Deps as RegistryDeps
 from fairway.image.registry.app import registry_app
 from fairway.kit.aio import Wake, blocking
 from fairway.pipeline.files import FileSignatures
-from fairway.settings import Settings, network_environment
+from fairway.settings import Settings, endpoint, network_environment
 from fairway.source.announce import Announcer
 from fairway.source.crons import Crons
 from fairway.source.hooks import HookDeps, hooks_app
@@ -166,10 +166,7 @@ def addresses(app: App) -> list[Address]:
     found = [Address(_LOOPBACK, http.port)]
     if app.ports.gateway:
         found.append(Address(app.ports.gateway, http.port, plain=True))  # only our containers
-    for text in http.listen:
-        host, colon, port = text.rpartition(":")
-        numbered = bool(colon) and port.isdigit()
-        found.append(Address(host or text, int(port)) if numbered else Address(text, http.port))
+    found += [Address(*endpoint(text, http.port)) for text in http.listen]
     first = {(one.host, one.port): one for one in reversed(found)}
     return list(reversed(first.values()))
 

@@ -104,6 +104,14 @@ class Commands(click.Group):
             raise click.UsageError(f"There is no command {name!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does; errors are told here, where the wish for colours is known."""
+        try:
+            return super().invoke(ctx)
+        except FairwayError as error:
+            show(error)
+            return error.exit_code
+
     def _main_shell_completion(
         self, ctx_args: Any, prog_name: str, complete_var: str | None = None
     ) -> None:

@@ -179,3 +179,9 @@ def test_two_people_at_one_port_are_told_apart(served: Served) -> None:
         done = served.fairway(*served.words(served.folder / "other"))
         assert done.returncode == 2
         assert "errors.md#port-taken" in done.stderr
+
+
+def test_it_listens_at_ipv6_addresses(served: Served) -> None:
+    with served.running("--listen", "[::1]"):
+        answer = httpx.get(f"http://[::1]:{served.port}/healthz", trust_env=False)
+        assert answer.json() == {"status": "alive"}
