@@ -115,7 +115,8 @@ def serve(settings: Settings) -> None:
                 code="already-running",
                 remedy="`fairway down` stops it; another data directory is `--data DIR`",
             )
-        holder = settings.runner_name if first else f"{settings.runner_name}/{secrets.token_hex(3)}"
+        place = f"{settings.runner_name}:{settings.data}"  # the same after a restart
+        holder = place if first else f"{place}/{secrets.token_hex(3)}"
         asyncio.run(_serve(settings, holder))
 
 

@@ -142,31 +142,8 @@ async def _one(
     here = in_folder(graph)
     printer = Printer(here, out)
     dispatch = MemoryDispatch(printer.watch)
-    dispatch.add(
-        Lease(
-            stage=1,
-            build=1,
-            key=f"{local.owner}-{graph.name}",
-            token="",
-            graph=here,
-            steps=[],
-            secrets={name.lower(): value for name, value in secrets.items()},
-            environment={},
-            built=dict(built),
-            deadline=clock.now() + int(graph.timeout_s * 1000),
-        )
-    )
-    tools = Tools(
-        engines=local.engines,
-        plugins=local.plugins,
-        workspaces=FolderItself(await blocking(folder.resolve)),
-        reports=FileReports(),
-        settings=RunnerSettings(
-            identity=Identity(name="exec", type=graph.type, capacity=1),
-            owner=local.owner,
-            hosts=local.hosts,
-        ),
-    )
+    dispatch.add(_lease(here, secrets, local, built))
+    tools = _tools(graph, local, await blocking(folder.resolve))
     async with background(Runner(dispatch, tools).run()):
         await dispatch.ended()
     kept = dispatch.stages[1]
@@ -176,6 +153,37 @@ async def _one(
     if report is not None and report.error:
         out(report.error)
     return report.status if report is not None else Status.ERRORED
+
+
+def _lease(
+    graph: StageGraph, secrets: Mapping[str, str], local: Local, built: dict[str, str]
+) -> Lease:
+    return Lease(
+        stage=1,
+        build=1,
+        key=f"{local.owner}-{graph.name}",
+        token="",
+        graph=graph,
+        steps=[],
+        secrets={name.lower(): value for name, value in secrets.items()},
+        environment={},
+        built=dict(built),
+        deadline=clock.now() + int(graph.timeout_s * 1000),
+    )
+
+
+def _tools(graph: StageGraph, local: Local, folder: Path) -> Tools:
+    return Tools(
+        engines=local.engines,
+        plugins=local.plugins,
+        workspaces=FolderItself(folder),
+        reports=FileReports(),
+        settings=RunnerSettings(
+            identity=Identity(name="exec", type=graph.type, capacity=1),
+            owner=local.owner,
+            hosts=local.hosts,
+        ),
+    )
 
 
 def in_folder(graph: StageGraph) -> StageGraph:
