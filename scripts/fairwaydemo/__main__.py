@@ -55,8 +55,8 @@ def close(ground: Ground, screen: Screen, outcomes: list[Outcome], *, leave: boo
         "fairway get images --candidates",
         "fairway describe build webflix/catalogue#2",
         "fairway logs 2 api --repo webflix/catalogue",
-        f"cd {ground.work}/catalogue && git revert HEAD && git push && fairway watch",
-        f"fairway down --data {ground.data} --purge",
+        f"cd {ground.work}/catalogue && git revert --no-edit HEAD && git push && fairway watch",
+        f"fairway down --data {ground.data} --purge --yes && rm -r {ground.folder}",
     ):
         screen.command(words)
 

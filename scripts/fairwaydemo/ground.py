@@ -26,6 +26,7 @@ ORGANISATION = "webflix"
 SERVICES = ("catalogue", "ratings", "storefront")
 PATIENCE_S = 60.0
 USUAL_PORT = 8480
+NEEDED = 4 * 1024**3  # bytes; half of it is what Fairway wants free before it begins a build
 
 
 class Trouble(Exception):
@@ -116,6 +117,13 @@ class Ground:
         self._end_receiver()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, mode=0o711)
+        free = shutil.disk_usage(self.folder).free
+        if free < NEEDED:
+            raise Trouble(
+                f"{free // 1024**2} MiB are free in {self.folder}, and the demo takes up to "
+                f"{NEEDED // 1024**2}.\n  Make room, or name another place: "
+                "DEMO_FOLDER=/some/where make demo"
+            )
         self.work.mkdir()
 
     def _must_be_mine(self) -> None:
@@ -184,6 +192,8 @@ class Ground:
             self.git(name, "config", "user.name", "Ada Film")
             self.git(name, "config", "user.email", "ada@webflix.example")
             self.git(name, "config", "commit.gpgsign", "false")
+            self.git(name, "config", "branch.main.remote", "origin")
+            self.git(name, "config", "branch.main.merge", "refs/heads/main")
             self.git(name, "config", "credential.helper", "")  # not those of the person's own Git
             store = f"store --file={self._credentials()}"
             self.git(name, "config", "--add", "credential.helper", store)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import msgspec
 from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -30,6 +31,7 @@ from fairway.store import settings as stored
 from fairway.store.database import Database
 
 _READY_SECONDS: Final = 120.0
+_MIB: Final = 1024 * 1024
 _log = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
@@ -62,13 +64,31 @@ def up(settings: Settings, arguments: list[str], say: Say) -> Up:
         process.stop(half)
     machines.engine(settings, say)
     say(f"starting Fairway in {settings.data}")
-    running = process.start(
-        settings.data,
-        ["serve", "--data", str(settings.data), *arguments],
-        lambda: _is_ready(settings.local_url),
-        timeout_s=_READY_SECONDS,
-    )
+    running = _start(settings, arguments)
+    free = shutil.disk_usage(settings.data).free
+    if free < settings.retention.free_space_bytes:
+        say(
+            f"only {free // _MIB} MiB are free in {settings.data}: builds wait until there are "
+            f"{settings.retention.free_space_bytes // _MIB} (retention.free_space_bytes)"
+        )
     return _up(settings, running, fresh=True)
+
+
+def _start(settings: Settings, arguments: list[str]) -> Running:
+    try:
+        return process.start(
+            settings.data,
+            ["serve", "--data", str(settings.data), *arguments],
+            lambda: _is_ready(settings.local_url),
+            timeout_s=_READY_SECONDS,
+            unready=lambda: ", ".join(_unready(settings.local_url)),
+        )
+    except OSError as error:
+        raise Unavailable(
+            f"{settings.data} cannot be written: {error.strerror}",
+            code="data-unwritable",
+            remedy="make room there, or give another data directory with `--data`",
+        ) from error
 
 
 def down(settings: Settings, say: Say, *, purge: bool = False) -> None:
@@ -212,10 +232,19 @@ def _up(settings: Settings, running: Running, *, fresh: bool) -> Up:
 
 
 def _is_ready(url: str) -> bool:
+    """A disk with little room makes builds wait; everything else works, so it is up."""
+    return not {*_unready(url)} - {"disk"}
+
+
+def _unready(url: str) -> list[str]:
+    """The parts that are not as they should be; "HTTP" when nobody answers at all."""
     try:
-        return httpx.get(f"{url}/readyz", timeout=2, verify=False, trust_env=False).is_success  # noqa: S501 our own process on loopback; its certificate names other hosts
-    except httpx.HTTPError:
-        return False
+        said = httpx.get(f"{url}/readyz", timeout=2, verify=False, trust_env=False)  # noqa: S501 our own process on loopback; its certificate names other hosts
+        parts = msgspec.json.decode(said.content, type=dict[str, str])
+    except (httpx.HTTPError, msgspec.MsgspecError):
+        return ["HTTP"]
+    found = [name for name, how in parts.items() if how == "unhealthy"]
+    return found if said.is_success or found else ["HTTP"]
 
 
 def _wait_ready(running: Running) -> None:

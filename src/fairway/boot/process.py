@@ -97,10 +97,16 @@ def birth(pid: int) -> int | None:
 
 
 def start(
-    data: Path, arguments: Sequence[str], ready: Callable[[], bool], *, timeout_s: float
+    data: Path,
+    arguments: Sequence[str],
+    ready: Callable[[], bool],
+    *,
+    timeout_s: float,
+    unready: Callable[[], str] = str,
 ) -> Running:
     """Start `fairway serve` in the background and wait until `ready` says so. Blocks.
 
+    `unready` names the parts that are not, for the error.
     Raises `Unavailable` (code `start-failed`) with the last lines of its log when it ends or is
     not ready in time; it is ended then.
     """
@@ -126,8 +132,10 @@ def start(
             return found
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(0.05)
+    missing = unready()
     child.terminate()
-    raise _start_failed(log, begin, f"it was not ready within {timeout_s:g} s")
+    why = f"it was not ready within {timeout_s:g} s" + (f" ({missing})" if missing else "")
+    raise _start_failed(log, begin, why)
 
 
 def stop(found: Running, *, timeout_s: float = 30) -> bool:
