@@ -202,6 +202,8 @@ def _write_differences(db: Connection, repository_id: int, folders: Folders) -> 
         return Written(0, [])
     known = refs.announced(db, repository_id)
     disk = folders.refs(repository_id)
+    if found.remote_url and not known:
+        return _first_sight(db, found, disk)
     had_branch = refs.has_branch(db, repository_id)
     count = 0
     for name in sorted(known.keys() | disk.keys()):
@@ -210,6 +212,18 @@ def _write_differences(db: Connection, repository_id: int, folders: Folders) -> 
             _announce(db, found, Change(command, ACTOR))
             count += 1
     return Written(count, [], "" if had_branch else _adopt(db, found))
+
+
+def _first_sight(db: Connection, repository: Repository, disk: dict[str, str]) -> Written:
+    """A repository that lives elsewhere brings its past along: only its default branch is news."""
+    for name, sha in disk.items():
+        refs.put(db, repository.id, name, sha)
+    chosen = _adopt(db, repository)
+    head = f"refs/heads/{chosen or repository.default_branch}"
+    if head not in disk:
+        return Written(0, [], chosen)
+    _announce(db, repository, Change(Command(head, "", disk[head]), ACTOR))
+    return Written(1, [], chosen)
 
 
 def _announce(db: Connection, repository: Repository, change: Change) -> None:

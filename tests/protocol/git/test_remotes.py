@@ -71,7 +71,9 @@ async def mirror(host: GitHost, tmp_path: Path, sqlite_template: Path) -> AsyncI
     database.close()
 
 
-async def test_a_poll_brings_commits_tags_and_deletions_once(mirror: Mirror, git: Git) -> None:
+async def test_a_poll_brings_commits_tags_and_deletions_once_and_not_the_past(
+    mirror: Mirror, git: Git
+) -> None:
     await git.init()
     first = await git.commit("first")
     remote = mirror.elsewhere.remote(SLUG)
@@ -80,15 +82,14 @@ async def test_a_poll_brings_commits_tags_and_deletions_once(mirror: Mirror, git
     assert await mirror.controller.poll(row) == ""
     assert await mirror.controller.poll(row) == ""
     second = await git.commit("second")
-    await git("push", "-q", "--force", remote, "main", ":old")
+    await git("push", "-q", "--force", remote, "main", ":old", "main:refs/tags/v2")
     assert await mirror.controller.poll(row) == ""
     events = [(each.ref, each.before, each.after) for each in await mirror.host.events()]
     assert events == [
         ("refs/heads/main", "", first),
-        ("refs/heads/old", "", first),
-        ("refs/tags/v1", "", first),
         ("refs/heads/main", first, second),
         ("refs/heads/old", first, ""),
+        ("refs/tags/v2", "", second),
     ]
     found = await mirror.row()
     assert found.polled
