@@ -26,6 +26,7 @@ CONFIG: Final = """\
 	logAllRefUpdates = false
 	fsync = committed
 	fsyncMethod = batch
+	bigFileThreshold = 32m
 [safe]
 	directory = *
 [http]
