@@ -75,20 +75,13 @@ def up(settings: Settings, arguments: list[str], say: Say) -> Up:
 
 
 def _start(settings: Settings, arguments: list[str]) -> Running:
-    try:
-        return process.start(
-            settings.data,
-            ["serve", "--data", str(settings.data), *arguments],
-            lambda: _is_ready(settings.local_url),
-            timeout_s=_READY_SECONDS,
-            unready=lambda: ", ".join(_unready(settings.local_url)),
-        )
-    except OSError as error:
-        raise Unavailable(
-            f"{settings.data} cannot be written: {error.strerror}",
-            code="data-unwritable",
-            remedy="make room there, or give another data directory with `--data`",
-        ) from error
+    return process.start(
+        settings.data,
+        ["serve", "--data", str(settings.data), *arguments],
+        lambda: _is_ready(settings.local_url),
+        timeout_s=_READY_SECONDS,
+        unready=lambda: ", ".join(_unready(settings.local_url)),
+    )
 
 
 def down(settings: Settings, say: Say, *, purge: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -10,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import click
 
 from fairway import __version__
-from fairway.model.errors import FairwayError
+from fairway.model.errors import FairwayError, Unavailable
 
 INTERRUPTED: Final = 130
 _COMPLETE: Final = "_FAIRWAY_COMPLETE"
@@ -169,9 +170,6 @@ def run(args: list[str] | None = None) -> int:
     """Carry out a command line. Returns the exit code; never raises but `SystemExit`."""
     try:
         result = cli.main(args=args, prog_name="fairway", standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
-        return BAD
     except click.ClickException as error:
         error.show()
         return BAD
@@ -184,7 +182,27 @@ def run(args: list[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone: nothing more to say
         return 0
+    except OSError as error:
+        if (refused := refusal(error)) is None:
+            raise
+        show(refused)
+        return refused.exit_code
     return result if isinstance(result, int) else 0
+
+
+def refusal(error: OSError) -> FairwayError | None:
+    """What this machine refuses to anybody: room, a write, access. None: a defect of ours."""
+    remedies = {
+        errno.ENOSPC: "make room there, or give another place",
+        errno.EDQUOT: "make room there, or give another place",
+        errno.EROFS: "give a place that can be written",
+        errno.EACCES: "run it as a user who may, or give another place (`--data` is the data's)",
+        errno.EPERM: "run it as a user who may, or give another place (`--data` is the data's)",
+    }
+    if error.errno not in remedies:
+        return None
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+    return Unavailable(what, code="machine-refused", remedy=remedies[error.errno])
 
 
 def show(error: FairwayError) -> None:

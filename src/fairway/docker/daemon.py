@@ -150,7 +150,8 @@ class OwnEngine:
             self._clean_network(state)
             state.dockerd = state.containerd = None
             state.before, state.boot, state.forwarding = {}, "", ""
-            self._save(state)
+            with contextlib.suppress(OSError):  # a full disk must not keep anything running
+                self._save(state)
 
     def purge(self) -> None:
         """`stop`, and remove all its files."""
