@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+from collections.abc import Callable
+from functools import partial
 
 from fairwaydev import apt, venv
 from fairwaydev.say import ROOT, Failed, detail, say, stop
@@ -29,19 +31,30 @@ def main() -> None:
         if part not in parts:
             parser.error(f"there is no part {part!r}; the parts are {', '.join(parts)}")
     chosen = [part for part in apt.NEEDS if part in wanted or "all" in wanted]
+    lacking: list[str] = []
     try:
         changed = venv.provide()
         for part in chosen:
-            apt.provide(part)
+            _attempt(partial(apt.provide, part), lacking)
         if "engine" in wanted:
-            chosen.append(_engine())
+            _attempt(lambda: chosen.append(_engine()), lacking)
     except Failed as error:
         stop(str(error))
     except KeyboardInterrupt:
         stop("interrupted; the same command goes on where this one was", 130)
+    if lacking:
+        stop("\n".join(lacking))
     done = ", ".join(["the Python environment", *chosen])
     say(f"ready: {done}" + ("" if changed else " (nothing had to be done)"))
     detail(f"the command is {venv.VENV.relative_to(ROOT)}/bin/fairway; the checks: make test")
+
+
+def _attempt(work: Callable[[], object], lacking: list[str]) -> None:
+    """One part that is lacking does not hide the next: a person mends all of them at once."""
+    try:
+        work()
+    except Failed as error:
+        lacking.append(str(error))
 
 
 def _engine() -> str:
