@@ -6,6 +6,7 @@ environment. `python -m bench.system down` ends it.
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import os
@@ -114,6 +115,7 @@ class Work:
     def __init__(self, system: System, slug: str, pipeline: str) -> None:
         self.slug = slug
         self.folder = Path(tempfile.mkdtemp(prefix="fairway-bench-"))
+        atexit.register(self.remove)
         self.git("init", "-q", "-b", "main")
         self.git("remote", "add", "origin", system.url(slug))
         (self.folder / ".drone.yml").write_text(pipeline)
