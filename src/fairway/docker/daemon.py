@@ -269,7 +269,8 @@ class OwnEngine:
     def _put_back(self, state: State) -> None:
         """A starting dockerd empties Docker's chains, another daemon's rules with them."""
         if daemon_host.other_daemons(state):
-            for command in firewall.lost(state.before, daemon_host.rules()):
+            here = interfaces.addresses()
+            for command in firewall.lost(state.before, daemon_host.rules(), here):
                 daemon_host.iptables(command)
 
     # Stopping

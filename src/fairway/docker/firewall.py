@@ -8,7 +8,7 @@ daemon we put back what its start removed; after it stopped we take away what it
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
 from typing import Final
 
@@ -123,8 +123,11 @@ def _policies(name: str, was: Table, now: Table) -> list[Command]:
     return []
 
 
-def lost(before: Rules, now: Rules) -> list[Command]:
-    """The commands that put back, in their order, rules which our Engine's start removed."""
+def lost(before: Rules, now: Rules, here: Collection[str] | None = None) -> list[Command]:
+    """The commands that put back, in their order, rules which our Engine's start removed.
+
+    `here`: the interfaces that there are. A rule of another is a daemon's that has gone since.
+    """
     commands: list[Command] = []
     for name, table in before.items():
         present = now.get(name, Table())
@@ -132,7 +135,7 @@ def lost(before: Rules, now: Rules) -> list[Command]:
         gone = (chain for chain in table.chains if chain not in present.chains)
         commands += [(*_on(name), "-N", chain) for chain in gone]
         for rule in table.rules:
-            if rule not in present.rules:
+            if rule not in present.rules and (here is None or _bridges(rule) <= {*here}):
                 chain = _chain(rule)
                 at[chain] = at.get(chain, 0) + 1
                 words = shlex.split(rule)[2:]
@@ -143,6 +146,12 @@ def lost(before: Rules, now: Rules) -> list[Command]:
 def owned_bridges(interfaces: Mapping[str, str], addresses: Addresses) -> tuple[str, ...]:
     """Of interfaces and their addresses, those in our block: it was free when we took it."""
     return tuple(sorted(n for n, at in interfaces.items() if at and addresses.holds(at)))
+
+
+def _bridges(rule: str) -> set[str]:
+    """The interfaces that a rule names."""
+    pairs = pairwise(shlex.split(rule))
+    return {name for flag, name in pairs if flag in {"-i", "-o"} and not name.endswith("+")}
 
 
 def _on(table: str) -> Command:

@@ -141,3 +141,13 @@ def test_nothing_is_put_back_when_nothing_is_lost() -> None:
 def test_bridges_are_ours_by_their_address() -> None:
     interfaces = {"lo": "127.0.0.1", "br-1": "10.201.0.1", "br-2": "172.18.0.1", "down": ""}
     assert firewall.owned_bridges(interfaces, OURS.addresses) == ("br-1",)
+
+
+def test_rules_of_a_daemon_that_has_gone_since_are_not_put_back() -> None:
+    rule = "-A FORWARD -i {0} ! -o {0} -j ACCEPT"
+    text = "\n".join(["*filter", ":FORWARD ACCEPT [0:0]", rule.format("gone0"), rule.format("br0")])
+    before, now = parse(f"{text}\nCOMMIT\n"), parse("*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n")
+    words = ("-i", "br0", "!", "-o", "br0", "-j", "ACCEPT")
+    assert firewall.lost(before, now, {"lo", "br0"}) == [
+        ("-t", "filter", "-I", "FORWARD", "1", *words)
+    ]
