@@ -100,6 +100,8 @@ def unless_interrupted(work: Callable[[], None]) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         work()
+    except Trouble as error:
+        print(f"error: {error}", file=sys.stderr)
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -8,6 +8,7 @@ import fcntl
 import logging
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import zlib
@@ -25,7 +26,7 @@ from fairway.boot import backup, machines, process
 from fairway.boot.opening import INSTALLATION, open_database, token_file
 from fairway.boot.process import Running
 from fairway.kit import journal
-from fairway.model.errors import Conflict, FairwayError, Unavailable
+from fairway.model.errors import Conflict, FairwayError, Forbidden, Unavailable
 from fairway.settings import Settings
 from fairway.store import settings as stored
 from fairway.store.database import Database
@@ -98,7 +99,20 @@ def down(settings: Settings, say: Say, *, purge: bool = False) -> None:
     machines.stop_engine(settings, say, purge=purge)
     if purge and settings.data.exists():
         say(f"removing {settings.data}")
-        shutil.rmtree(settings.data)
+        _remove(settings.data)
+
+
+def _remove(data: Path) -> None:
+    """Remove all that we may. Raises `Forbidden` for what containers wrote as another user."""
+    try:
+        shutil.rmtree(data)
+    except PermissionError as error:
+        shutil.rmtree(data, ignore_errors=True)
+        raise Forbidden(
+            f"containers left files of other users in {data}, and this user may not remove them",
+            code="data-of-others",
+            remedy=f"as root: rm -rf {shlex.quote(str(data))}",
+        ) from error
 
 
 def _owners(settings: Settings) -> list[str]:
