@@ -67,9 +67,13 @@ class Announcer:
 
     async def finish(self, repository_id: int, changes: Sequence[Change]) -> None:
         """Announce a push that has ended. Raises `Unavailable`: then it is announced later."""
-        self._leave(repository_id)
         try:
-            left = await self._write(repository_id, changes)
+            try:
+                left = await self._write(repository_id, changes)
+            finally:
+                # only now: who waits for the push before it must not find nobody under way while
+                # that one's transaction still runs
+                self._leave(repository_id)
             while left and self._running.get(repository_id):
                 # another push to the same ref came between and is about to be announced
                 await self._changed.wait(_WAIT_S)
