@@ -72,10 +72,14 @@ class Tokens:
         identity, stale = await self._database.read(_verify, digest)
         if stale and identity.token_id is not None:
             await self._database.write(rows.used, identity.token_id, clock.now())
+        if identity.build is None:  # a build's own ends with it, at once and in every process
+            self._remember(digest, now, identity)
+        return identity
+
+    def _remember(self, digest: str, now: float, identity: Identity) -> None:
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
         self._known[digest] = (now + REMEMBER_S, identity)
-        return identity
 
     async def mint(
         self,
@@ -111,14 +115,11 @@ class Tokens:
         self.forget(token_id=token_id)
         return done
 
-    def forget(self, *, token_id: int | None = None, build_id: int | None = None) -> None:
-        """Check again at the next use: one token, a build's, or (nothing given) all."""
+    def forget(self, *, token_id: int | None = None) -> None:
+        """Check again at the next use: one token, or (nothing given) all."""
         for digest, (_, identity) in list(self._known.items()):
-            if token_id is not None and identity.token_id != token_id:
-                continue
-            if build_id is not None and identity.build != build_id:
-                continue
-            self._known.pop(digest, None)
+            if token_id is None or identity.token_id == token_id:
+                self._known.pop(digest, None)
 
 
 def digest_of(value: Secret) -> str:
