@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from fairwaydev import venv
-from fairwaydev.say import answer, cache_folder, detail
+from fairwaydev.say import ROOT, answer, cache_folder, detail
 
 _WANTED = ("3.12", "3.13", "3.14")
 _SYSTEM = "/usr/bin/python3"  # Debian 12's is an early 3.11, which lacks what later ones have
@@ -39,7 +40,9 @@ def environments() -> Iterator[Path]:
     if not found:
         detail("no other interpreter here (looked for " + ", ".join(_WANTED) + ")")
     for version, program in found.items():
-        folder = cache_folder() / f"compat-{version}"
+        # Fairway is installed from this checkout, in place: another's environment names another
+        place = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
+        folder = cache_folder() / f"compat-{version}-{place}"
         venv.provide(program, folder, _GROUPS)
         detail(f"Python {version}")
         yield venv.python(folder)
