@@ -96,6 +96,33 @@ class Retention(Struct, frozen=True, forbid_unknown_fields=True):
     free_space_bytes: int = 2 * _GIB  # below it new builds wait
 
 
+class Native(Struct, frozen=True, forbid_unknown_fields=True):
+    """The Go programs: Kubernetes' components, Docker Compose, the toolbox."""
+
+    dir: str = ""  # of the programs; "" finds the wheel `fairway-native`, else a checkout's build
+
+
+class Cluster(Struct, frozen=True, forbid_unknown_fields=True):
+    """The embedded Kubernetes, or an existing one by its kubeconfig."""
+
+    embedded: str = "auto"  # auto (where it can run), on or off
+    name: str = "local"  # of the cluster that this installation starts, or reaches by kubeconfig
+    kubeconfig: str = ""  # an existing cluster instead of an embedded one
+    context: str = ""  # in that file; "" is its current one
+
+
+class Gateway(Struct, frozen=True, forbid_unknown_fields=True):
+    """Envoy and what programs it. Addresses under `.localhost` lead to its ports."""
+
+    enabled: str = "auto"  # auto (where there is a cluster), on or off
+    http_port: int = 8080  # of the Gateway that every installation has, on loopback
+    https_port: int = 8443  # see http_port
+    listen: tuple[str, ...] = ()  # further addresses of those two ports
+    concurrency: int = 0  # Envoy's worker threads; 0 is one for each processor
+    access_log_percent: float = 1.0  # of requests that are written to the access log
+    drain_s: float = 5.0  # how long a replaced cluster is kept for requests under way
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of one process."""
 
@@ -110,6 +137,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     pipeline: Pipeline = Pipeline()
     registry: Registry = Registry()
     retention: Retention = Retention()
+    native: Native = Native()
+    cluster: Cluster = Cluster()
+    gateway: Gateway = Gateway()
     key: str = ""  # the sealing key by environment instead of a file
 
     @property

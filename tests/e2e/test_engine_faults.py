@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from fairway.docker import processes
 from fairway.docker.client import Docker
 from fairway.docker.daemon import OwnEngine, client
 from fairway.image.cache import BuildCache
+from fairway.kit import processes
 from fairway.testing.installation import Copy, Installation, until
 
 pytestmark = [

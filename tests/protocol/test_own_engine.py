@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from fairway.docker import processes
 from fairway.docker.daemon import OwnEngine, client
+from fairway.kit import processes
 
 pytestmark = [
     pytest.mark.docker,

@@ -23,8 +23,9 @@ import msgspec
 from msgspec import Struct
 
 from fairway.docker import addresses as pick
-from fairway.docker import daemon_files, daemon_host, firewall, interfaces, processes
+from fairway.docker import daemon_files, daemon_host, firewall, interfaces
 from fairway.docker.daemon_files import Layout, State
+from fairway.kit import processes
 from fairway.model.errors import Unavailable
 
 SYSTEM_HOST: Final = "unix:///var/run/docker.sock"

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from fairway.docker.addresses import Addresses
 from fairway.docker.firewall import Rules
-from fairway.docker.processes import Process
+from fairway.kit.processes import Process
 
 _SOCKET_PATH: Final = 107  # bytes; the kernel's limit
 _LONGEST_SOCKET: Final = "exec/libnetwork/0123456789ab.sock"  # dockerd's own, below `run`

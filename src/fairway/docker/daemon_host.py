@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from fairway.docker import firewall, processes
+from fairway.docker import firewall
 from fairway.docker.daemon_files import State
+from fairway.kit import processes
 from fairway.model.errors import Unavailable
 
 PACKAGES: Final = ("docker.io", "iptables")

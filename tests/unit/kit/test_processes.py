@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fairway.docker import processes
-from fairway.docker.processes import Process
+from fairway.kit import processes
+from fairway.kit.processes import Process
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The embedded Kubernetes and registered clusters."""

@@ -1,0 +1,1 @@
+"""Gateway API and Ingress objects to Envoy configuration, confirmed."""

@@ -1,0 +1,1 @@
+"""The Kubernetes client that all chapters use: requests, informers, work queues."""

@@ -1,0 +1,1 @@
+"""Long-lived processes: started, watched, restarted with backoff, adopted after a restart."""
