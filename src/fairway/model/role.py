@@ -34,6 +34,11 @@ def at_least(role: Role) -> list[str]:
     return [str(each) for each in _ORDER if each.covers(role)]
 
 
+def at_most(role: Role) -> list[Role]:
+    """All roles that `role` covers, itself among them."""
+    return [each for each in _ORDER if role.covers(each)]
+
+
 class Grant(Struct, frozen=True, kw_only=True):
     """A user's role in one organisation (all its repositories), or in one repository."""
 

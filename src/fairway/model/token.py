@@ -18,6 +18,8 @@ class TokenScope(StrEnum):
     REGISTRY_PULL = "registry:pull"
     REGISTRY_PUSH = "registry:push"
     SECRET_WRITE = "secret:write"  # noqa: S105 the name of a scope
+    CLUSTER_READ = "cluster:read"  # look at what the user may see in clusters
+    CLUSTER_WRITE = "cluster:write"  # change it, open shells, forward ports
     RUNNER = "runner"  # lease work: a runner's own token
     ADMIN = "admin"  # all that the user may do
 

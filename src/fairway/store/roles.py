@@ -20,6 +20,7 @@ from fairway.kit import clock
 from fairway.model.repository import Visibility
 from fairway.model.role import Grant, Role, at_least
 from fairway.model.scope import Scope
+from fairway.store.schema import organisation as organisations
 from fairway.store.schema import repository, role, user
 
 
@@ -128,6 +129,17 @@ def held(
     place = _place(user_id, organisation, repository_id)
     name = db.execute(select(role.c.name).where(place)).scalar()
     return Role(name) if name else None
+
+
+def of_user(db: Connection, user_id: int) -> list[tuple[str, Role]]:
+    """(organisation, role) for each role that a user has in a whole organisation."""
+    query = (
+        select(organisations.c.name, role.c.name.label("role"))
+        .join(organisations, organisations.c.id == role.c.organisation)
+        .where(role.c.user == user_id, role.c.repository.is_(None))
+        .order_by(organisations.c.name)
+    )
+    return [(row.name, Role(row.role)) for row in db.execute(query)]
 
 
 def listing(

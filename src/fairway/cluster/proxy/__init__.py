@@ -1,0 +1,1 @@
+"""Users' way to a Kubernetes API: through Fairway, as themselves, with an audit entry."""
