@@ -1,0 +1,1 @@
+"""Envoy itself: started, fed by files, and asked what it has taken."""
