@@ -1,0 +1,52 @@
+// Command fairway-native is Kubernetes and its companions in one program:
+//
+//	fairway-native COMPONENT [flags]
+//
+// Each component is a process of its own with the flags it has everywhere else. Nothing here
+// decides anything about delivery: that is Python's.
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"fairway.dev/native/toolbox"
+)
+
+// programs are the components by name; os.Args is already the component's own.
+var programs = map[string]func(args []string) int{
+	"coredns":                 runCoreDNS,
+	"etcd":                    runEtcd,
+	"helm":                    runHelm,
+	"kube-apiserver":          runAPIServer,
+	"kube-controller-manager": runControllerManager,
+	"kube-proxy":              runProxy,
+	"kube-scheduler":          runScheduler,
+	"kubectl":                 runKubectl,
+	"kubelet":                 runKubelet,
+	"toolbox":                 toolbox.Run,
+}
+
+func usage(to io.Writer) {
+	names := strings.Join(slices.Sorted(maps.Keys(programs)), " ")
+	_, _ = fmt.Fprintf(to, "usage: fairway-native COMPONENT [flags]\ncomponents: %s\n", names)
+}
+
+func main() {
+	if len(os.Args) < 2 {
+		usage(os.Stderr)
+		os.Exit(2)
+	}
+	run, known := programs[os.Args[1]]
+	if !known {
+		_, _ = fmt.Fprintf(os.Stderr, "fairway-native has no component %q\n", os.Args[1])
+		usage(os.Stderr)
+		os.Exit(2)
+	}
+	os.Args = os.Args[1:]
+	os.Exit(run(os.Args[1:]))
+}
