@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
+from urllib.parse import unquote
 
 from msgspec import Struct
 from sqlalchemy import Connection
 
 from fairway.access.identity import Identity
-from fairway.access.scope import full
 from fairway.access.tokens import Tokens
 from fairway.cluster.proxy import asked as asking
 from fairway.cluster.proxy import headers
@@ -117,7 +117,7 @@ def groups_of(db: Connection, identity: Identity) -> list[str]:
     if identity.build is not None:
         return [BUILDS, *_repository_group(db, identity)]
     found = [USERS]
-    if full(identity):
+    if identity.admin:
         found.append(ADMINS)
     if identity.user_id is not None:
         for organisation, role in roles.of_user(db, identity.user_id):
@@ -141,7 +141,7 @@ def _place(path: str) -> tuple[str, str]:
             code="no-cluster",
             remedy="`fairway kubeconfig` writes the right address",
         )
-    return match[1], (match[2] or "/") + (match[3] or "")
+    return unquote(match[1]), (match[2] or "/") + (match[3] or "")
 
 
 def _authorization(given: Headers) -> str | None:

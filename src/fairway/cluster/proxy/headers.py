@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from fairway.access.identity import Identity
-from fairway.access.scope import full
 from fairway.model.errors import Forbidden
 from fairway.model.token import TokenScope
 
@@ -83,7 +82,7 @@ def impersonation(
     """
     asked = [(name, value) for name, value in given if name.lower().startswith(_IMPERSONATE)]
     if asked:
-        if full(identity):
+        if identity.admin:
             return asked
         raise Forbidden(
             "only an admin of this Fairway may ask as somebody else",
