@@ -16,7 +16,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from fairway.kit.aio import Wake, blocking
 from fairway.model.errors import Unavailable
@@ -49,7 +49,9 @@ class Database:
         self._durable = durable
         self._lock = threading.RLock()
         self.events = Wake()  # a hint: a transaction of this process wrote an event
+        self._closed = False
         self.engine = self._engine()
+        event.listen(self.engine, "checkin", self._on_checkin)
 
     def _engine(self) -> Engine:
         if not self.sqlite:
@@ -70,6 +72,11 @@ class Database:
             raw.execute(pragma)
         if not self._durable:
             raw.execute("PRAGMA synchronous=OFF")
+
+    def _on_checkin(self, _raw: object, record: ConnectionPoolEntry) -> None:
+        """A thread whose task was cancelled gives its connection back after `close`: end it."""
+        if self._closed:
+            record.invalidate()
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -126,7 +133,8 @@ class Database:
         return self._lock if self.sqlite else nullcontext()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; those in use are closed when they come back."""
+        self._closed = True
         self.engine.dispose()
 
 
