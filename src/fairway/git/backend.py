@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from fairway.git.pump import Pump
 from fairway.kit.aio import shielded
 from fairway.model.errors import Unavailable
 
@@ -57,15 +58,15 @@ class Backend:
         self._program = program
         self._environment = dict(environment)
         self._child: asyncio.subprocess.Process | None = None
-        self._input: socket.socket | None = None
+        self._pump: Pump | None = None
         self._errors = bytearray()
-        self._reader: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Backend:
         # A socket, not a pipe: index-pack reads 4 KB at a time, and a full pipe would wake us for
         # each of them; a socket does so when most of it is free again.
-        self._input, theirs = socket.socketpair()
-        self._input.settimeout(0)
+        ours, theirs = socket.socketpair()
+        ours.settimeout(0)
         try:
             self._child = await asyncio.create_subprocess_exec(
                 self._program,
@@ -77,12 +78,15 @@ class Backend:
                 limit=_CHUNK,
             )
         except BaseException:
-            self._input.close()
+            ours.close()
             raise
         finally:
             theirs.close()
         _widen(self._child)
-        self._reader = asyncio.ensure_future(self._read_errors())  # noqa: TID251 ended by __aexit__
+        _yield_to_others(self._child.pid)
+        self._pump = Pump(ours)
+        for work in (self._read_errors(), self._pump.run()):
+            self._tasks.append(asyncio.ensure_future(work))  # noqa: TID251 ended by __aexit__
         return self
 
     async def __aexit__(self, *_error: object) -> None:
@@ -91,21 +95,14 @@ class Backend:
     async def write(self, data: bytes) -> bool:
         """Hand over a piece of the body. Returns whether the child still listens.
 
-        Waits as long as the child does: the caller has a deadline.
+        Waits while the child is far behind: the caller has a deadline.
         """
-        if self._input is None:
-            return False
-        try:
-            await asyncio.get_running_loop().sock_sendall(self._input, data)
-        except (BrokenPipeError, ConnectionResetError):
-            return False
-        return True
+        return self._pump is not None and await self._pump.give(data)
 
     def close_input(self) -> None:
         """The body is whole."""
-        if self._input is not None:
-            self._input.close()
-            self._input = None
+        if self._pump is not None:
+            self._pump.end()
 
     async def headers(self) -> tuple[int, list[tuple[bytes, bytes]]]:
         """Status and headers. Raises `Unavailable` (code `git-failed`) when there are none."""
@@ -175,16 +172,22 @@ class Backend:
                 async with asyncio.timeout(_END_S):
                     await child.wait()
                     break
-        if self._reader is not None:
-            self._reader.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._reader
+                await task
 
     @property
     def _drained(self) -> bool:
         """Whether its answer was read to the end: it is about to exit by itself."""
         stdout = self._running.stdout
         return stdout is not None and stdout.at_eof()
+
+
+def _yield_to_others(pid: int) -> None:
+    """What counts objects by the million must not make the loop, which feeds it, wait its turn."""
+    with contextlib.suppress(OSError, AttributeError):  # it may have ended; other systems
+        os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _widen(child: asyncio.subprocess.Process) -> None:
