@@ -72,7 +72,9 @@ class Lease(Struct, frozen=True, kw_only=True):
     fallback: StageGraph | None = None  # a retry: what runs when the kept workspace is gone
     log_limit: int = 64 * 1024 * 1024
     deadline: int = 0  # milliseconds UTC: the build's timeout
+    limit_s: int = 0  # the whole of that timeout, for what is said when it is reached
     attempt: int = 1  # how often the stage has been leased
+    trusted: bool = False  # the repository may use the runner's machine itself
 
 
 class Orders(Struct, frozen=True):

@@ -18,7 +18,7 @@ from fairway.model.build import Build
 from fairway.model.errors import FairwayError
 from fairway.model.stage import Stage
 from fairway.model.status import Status
-from fairway.pipeline import brakes, course, retention
+from fairway.pipeline import brakes, course, progress, retention
 from fairway.pipeline.dispatch import LEASE_SECONDS
 from fairway.pipeline.logs import Logs
 from fairway.pipeline.retention import Limits
@@ -167,6 +167,5 @@ def end_late(db: Connection, build_id: int) -> None:
         return
     repository = builds.repository_of(db, build.repository)
     seconds = ((build.deadline or 0) - (build.started or 0)) // 1000
-    limit = f"{seconds // 60} minutes" if seconds % 60 == 0 else f"{seconds} seconds"
-    reason = f"the build reached its time limit of {limit}"
+    reason = progress.past_limit(seconds)
     course.end_early(db, build, Status.FAILED, reason=reason, slug=repository.slug)

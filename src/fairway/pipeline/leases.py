@@ -96,7 +96,9 @@ class Leases:
             fallback=fallback,
             log_limit=self._installation.log_limit_bytes,
             deadline=taken.build.deadline or 0,
+            limit_s=((taken.build.deadline or 0) - (taken.build.started or 0)) // 1000,
             attempt=taken.stage.attempt,
+            trusted=context.repo.trusted,
         )
 
 

@@ -31,6 +31,15 @@ KILLED: Final = 137
 CANNOT_RUN: Final = 255
 
 
+def past_limit(seconds: int) -> str:
+    """What is said of a build that took longer than it may."""
+    if not seconds:
+        return "the build reached its time limit"
+    number, unit = (seconds // 60, "minute") if seconds % 60 == 0 else (seconds, "second")
+    limit = f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+    return f"the build reached its time limit of {limit}"
+
+
 class Halt(StrEnum):
     """Why a stage is ended from outside."""
 

@@ -214,7 +214,7 @@ class StageRun:
     def halted(self) -> str:
         """Why steps are being killed, in words; "" when only services are, at the end."""
         if self._halt is Halt.DEADLINE:
-            return "the build reached its time limit"
+            return progress.past_limit(self.lease.limit_s)
         if self._halt is Halt.CANCEL:
             return self.link.orders.reason or "cancelled"
         if progress.ended_fast(self._graph, self._seen):

@@ -189,11 +189,11 @@ async def test_a_step_past_its_time_limit_is_killed_and_failed() -> None:
 
 async def test_a_stage_past_its_deadline_is_killed_and_failed() -> None:
     bench = Bench()
-    what = lease("sleep 1000", "echo never", deadline=clock.now() + 60_000)
+    what = lease("sleep 1000", "echo never", deadline=clock.now() + 60_000, limit_s=60)
     kept = await bench.run(what)
     assert ends(kept) == {"s1": "failed", "s2": "skipped"}
     assert word(kept).status is Status.FAILED
-    assert word(kept).error == "the build reached its time limit"
+    assert word(kept).error == "the build reached its time limit of 1 minute"
 
 
 async def test_a_cancel_ends_the_stage_within_a_second() -> None:
