@@ -299,8 +299,14 @@ def _ended(found: Json, ended: Exit) -> Ended:
         oom_killed=oom,
         error=ended.error or str(state.get("Error") or ""),
         started=_millis(state.get("StartedAt")),
-        stopped=_millis(state.get("FinishedAt")),
+        stopped=_not_before(state),
     )
+
+
+def _not_before(state: Json) -> int | None:
+    """When it ended. The Engine may note a start after the end of what ends at once."""
+    started, stopped = _millis(state.get("StartedAt")), _millis(state.get("FinishedAt"))
+    return max(started or 0, stopped) if stopped is not None else None
 
 
 def _millis(text: str | None) -> int | None:
