@@ -76,6 +76,8 @@ func etcdConfig(args []string) (*embed.Config, error) {
 		return nil, fmt.Errorf("--listen-client-url %s is not https", *client)
 	}
 	config := embed.NewConfig()
+	config.Name = "fairway"
+	config.InitialCluster = config.InitialClusterFromName(config.Name)
 	config.Dir = *data
 	config.ListenClientUrls = []url.URL{*address}
 	config.AdvertiseClientUrls = config.ListenClientUrls

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"fairway.dev/native/node"
 	"fairway.dev/native/toolbox"
 )
 
@@ -28,6 +29,7 @@ var programs = map[string]func(args []string) int{
 	"kube-scheduler":          runScheduler,
 	"kubectl":                 runKubectl,
 	"kubelet":                 runKubelet,
+	"node":                    node.Run,
 	"toolbox":                 toolbox.Run,
 }
 

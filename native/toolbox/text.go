@@ -98,7 +98,7 @@ func (i *importer) Import(from, name string) (jsonnet.Contents, string, error) {
 
 type templateParams struct {
 	Templates map[string]string `json:"templates"`
-	Data      any               `json:"data"`
+	Data      value             `json:"data"`
 	Missing   string            `json:"missing_key"`
 	Left      string            `json:"left"`
 	Right     string            `json:"right"`
@@ -123,7 +123,7 @@ func goTemplate(one *job, asked *templateParams) (any, error) {
 	if asked.Missing != "default" && asked.Missing != "zero" && asked.Missing != "error" {
 		return nil, problemf("bad-params", "missing_key %q: default, zero or error", asked.Missing)
 	}
-	data, made, rest := plain(asked.Data), map[string]string{}, one.Output
+	data, made, rest := asked.Data.any, map[string]string{}, one.Output
 	for name, text := range asked.Templates {
 		parsed, err := template.New(name).Option("missingkey="+asked.Missing).
 			Delims(asked.Left, asked.Right).Funcs(functions).Parse(text)
