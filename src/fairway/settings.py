@@ -7,7 +7,6 @@ and values are errors with their path.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import platform
 import socket
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct, field
 
+from fairway.kit.net import is_loopback
 from fairway.model.errors import BadFile, InvalidInput
 
 ROLES: Final = ("server", "controllers", "runner", "git")
@@ -109,6 +109,7 @@ class Cluster(Struct, frozen=True, forbid_unknown_fields=True):
     name: str = "local"  # of the cluster that this installation starts, or reaches by kubeconfig
     kubeconfig: str = ""  # an existing cluster instead of an embedded one
     context: str = ""  # in that file; "" is its current one
+    port: int = 0  # where kubectl reaches clusters through Fairway (TLS); 0: a free one, kept
 
 
 class Gateway(Struct, frozen=True, forbid_unknown_fields=True):
@@ -305,7 +306,7 @@ def _checked(settings: Settings) -> Settings:
     http = settings.http
     if bool(http.tls_cert) != bool(http.tls_key):
         raise InvalidInput("tls_cert and tls_key belong together", code="bad-setting")
-    far = [address for address in http.listen if not _is_loopback(address)]
+    far = [address for address in http.listen if not is_loopback(address)]
     if far and not (http.tls_cert or http.behind_proxy):
         raise InvalidInput(
             f"listening on {far[0]} would send tokens in the clear",
@@ -313,19 +314,3 @@ def _checked(settings: Settings) -> Settings:
             remedy="give --tls-cert and --tls-key, or --behind-proxy where a proxy ends TLS",
         )
     return settings
-
-
-def endpoint(address: str, port: int) -> tuple[str, int]:
-    """Host and port of HOST[:PORT], IPV6 or [IPV6]:PORT; `port` where none is said."""
-    host, colon, said = address.rpartition(":")
-    if not (colon and said.isdigit()) or (":" in host and not host.endswith("]")):
-        host, said = address, str(port)
-    return host.removeprefix("[").removesuffix("]"), int(said)
-
-
-def _is_loopback(address: str) -> bool:
-    host, _port = endpoint(address, 0)
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fairway import settings
+from fairway.kit.net import endpoint
 from fairway.model.errors import FairwayError
 
 
@@ -79,4 +80,4 @@ def test_loopback_needs_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_an_address_may_say_its_port(address: str, found: tuple[str, int]) -> None:
-    assert settings.endpoint(address, 7) == found
+    assert endpoint(address, 7) == found

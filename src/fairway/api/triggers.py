@@ -28,7 +28,7 @@ _BUILD: Final = "/repos/{org:str}/{name:str}/builds/{number:int}"
 def _begin(db: Connection, who: Identity, slug: str, *, key: str, request: str) -> Repository:
     found = require(db, who, Action.WRITE_BUILD, slug)
     if key:
-        before, _answer = idempotency.first(db, f"{who.user_id}:{key}", request)
+        before = idempotency.first(db, f"{who.user_id}:{key}", request)
         if before != request:
             raise Conflict(
                 "this Idempotency-Key was used for another request",

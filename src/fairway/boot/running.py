@@ -24,8 +24,9 @@ from fairway.image.cache import BuildCache
 from fairway.image.registry.app import Deps as RegistryDeps
 from fairway.image.registry.app import registry_app
 from fairway.kit.aio import Wake, blocking
+from fairway.kit.net import endpoint
 from fairway.pipeline.files import FileSignatures
-from fairway.settings import Settings, endpoint, network_environment
+from fairway.settings import Settings, network_environment
 from fairway.source.announce import Announcer
 from fairway.source.crons import Crons
 from fairway.source.hooks import HookDeps, hooks_app

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from fairway.kit.net import is_loopback
 from fairway.model.build import Build
 from fairway.model.repository import Repository, Visibility
 from fairway.model.stage import Stage
@@ -21,8 +21,6 @@ from fairway.pipeline.compile.context import (
     StageFacts,
     SystemFacts,
 )
-
-_LOOPBACK: Final = ("", "127.0.0.1", "localhost")
 
 
 class Installation(Struct, frozen=True, kw_only=True):
@@ -43,7 +41,7 @@ def reached(installation: Installation, url: str) -> Installation:
     A registry that the operator gave no name is the loopback address, which means nothing there.
     """
     host, named = urlsplit(url).netloc, installation.operator.registry
-    registry = host if named.partition(":")[0] in _LOOPBACK else named
+    registry = host if not named or is_loopback(named) else named
     operator = replace(installation.operator, registry=registry)
     return replace(installation, clone_url=url.rstrip("/"), operator=operator)
 

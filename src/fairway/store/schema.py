@@ -513,8 +513,6 @@ idempotency = Table(
     _id(),
     Column("key", String(255), nullable=False, unique=True),  # actor and key
     Column("request", String(64), nullable=False),  # digest of the request
-    _int("status"),
-    _text("body"),
     _time("at", null=False),
 )
 

@@ -1,0 +1,22 @@
+"""Addresses as people write them."""
+
+from __future__ import annotations
+
+import ipaddress
+
+
+def endpoint(address: str, port: int) -> tuple[str, int]:
+    """Host and port of HOST[:PORT], IPV6 or [IPV6]:PORT; `port` where none is said."""
+    host, colon, said = address.rpartition(":")
+    if not (colon and said.isdigit()) or (":" in host and not host.endswith("]")):
+        host, said = address, str(port)
+    return host.removeprefix("[").removesuffix("]"), int(said)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether HOST[:PORT] means this machine to whoever reads it."""
+    host, _port = endpoint(address, 0)
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
