@@ -1,0 +1,68 @@
+"""An embedded cluster's end: `fairway down`, `--purge`, `cluster delete`. Blocks.
+
+Everything is found from the cluster's folder, so that it works whoever started it and however
+that ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from fairway.cluster import leftovers, network
+from fairway.cluster.layout import Layout, layout, names
+from fairway.cluster.plan import ClusterPlan
+from fairway.cluster.setting_up import read_plan
+from fairway.model.errors import Unavailable
+from fairway.supervise import records
+
+_PODS_S: Final = 10.0
+
+Say = Callable[[str], None]
+
+
+def end(paths: Layout, plan: ClusterPlan, say: Say) -> None:
+    """End components and pods, and take away mounts, devices, rules, groups and namespaces.
+
+    Objects, images and volumes stay. What has ended already is fine.
+    """
+    others = [record.name for record in records.everything(paths.state)]
+    records.stop_all(paths.state, [name for name in others if name == "kubelet"])
+    count = leftovers.end_pods(paths, plan, _PODS_S)
+    if count:
+        say(f"ended the {count} processes of the pods of cluster {plan.name}; volumes stay")
+    if records.stop_all(paths.state):
+        say(f"stopped the cluster {plan.name}")
+    leftovers.end_pods(paths, plan, 1.0)
+    leftovers.sweep(paths, plan)
+    network.remove(paths, plan)
+
+
+def purge(paths: Layout, plan: ClusterPlan, say: Say) -> None:
+    """`end`, and remove all its files. Raises Unavailable (`cluster-still-mounted`)."""
+    end(paths, plan, say)
+    try:
+        leftovers.remove_files(paths)
+    except OSError as error:
+        raise Unavailable(
+            str(error),
+            code="cluster-still-mounted",
+            remedy=f"see who uses it (`fuser -vm {paths.folder}`), end that, and purge again",
+        ) from error
+
+
+def end_all(data: Path, say: Say, *, remove: bool) -> None:
+    """End every embedded cluster of a data directory; with `remove`, their files too."""
+    for name in names(data):
+        paths = layout(data, name)
+        plan = None
+        with contextlib.suppress(Unavailable):
+            plan = read_plan(paths)
+        if plan is None:
+            say(f"the cluster in {paths.folder} is another version's: it is left as it is")
+        elif remove:
+            purge(paths, plan, say)
+        else:
+            end(paths, plan, say)
