@@ -178,6 +178,7 @@ def make_runner(
         plugins=ports.plugins,
         workspaces=ports.workspaces,
         reports=ports.reports,
+        remains=ports.remains,
         spread=ports.spread,
         settings=RunnerSettings(
             identity=identity,

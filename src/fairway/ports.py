@@ -14,7 +14,7 @@ from fairway.blob.blob import Blobs
 from fairway.pipeline.draft import Signatures, Sources, Templates
 from fairway.pipeline.engine import Engine
 from fairway.pipeline.plugin import Plugin
-from fairway.pipeline.runner.tools import ReportReader
+from fairway.pipeline.runner.tools import Remains, ReportReader
 from fairway.pipeline.runner.workspaces import Workspaces
 from fairway.store.database import Database
 
@@ -36,6 +36,7 @@ class RunnerPorts:
     workspaces: Workspaces
     reports: ReportReader
     hosts: tuple[str, ...] = ()
+    remains: tuple[Remains, ...] = ()  # what plugins leave beside the engines' own things
     spread: random.Random = field(default_factory=random.Random)
 
 

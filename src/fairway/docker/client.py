@@ -114,6 +114,11 @@ class Docker:
         """Inspect an image; None when the engine has none of that name."""
         return await self._found("GET", f"/images/{name}/json")
 
+    async def images(self, labels: Sequence[str]) -> list[Json]:
+        """Images with all these labels."""
+        query = {"filters": _filters(labels)}
+        return list(await self.call("GET", "/images/json", query=query) or [])
+
     async def pull(self, name: str, *, auth: Secret | None = None) -> AsyncIterator[Json]:
         """Fetch an image: yields progress. Raises `EngineRefused` with the registry's words."""
         repository, tag = split_image(name)
@@ -201,14 +206,17 @@ class Docker:
         query: dict[str, str | int | bool | None] = {"all": 1, "filters": _filters(labels)}
         return list(await self.call("GET", "/containers/json", query=query) or [])
 
-    async def logs(self, container: str, sink: Sink, *, skip: int = 0) -> None:
-        """Feed the kept log from raw byte `skip` on to `sink`, until the container has ended."""
+    async def logs(self, container: str, sink: Sink, *, skip: int = 0, raw: bool = False) -> None:
+        """Feed the kept log from raw byte `skip` on to `sink`, until the container has ended.
+
+        `raw`: it has a terminal, so the engine sends one stream as it is.
+        """
         query: dict[str, str | int | bool | None] = {"follow": 1, "stdout": 1, "stderr": 1}
         path = f"/containers/{container}/logs"
         pieces = Demultiplexer()
         async with self.stream("GET", path, query=query) as response:
             async for part in response.parts():
-                data = pieces.feed(part)
+                data = part if raw else pieces.feed(part)
                 if skip:
                     skip, data = skip - min(skip, len(data)), data[skip:]
                 if data:

@@ -27,6 +27,7 @@ from fairway.pipeline.plugin import Plugin
 from fairway.pipeline.runner import Runner, RunnerSettings, Tools
 from fairway.pipeline.runner.images import remember
 from fairway.pipeline.runner.report_files import FileReports
+from fairway.pipeline.runner.tools import Remains
 
 Out = Callable[[str], None]
 _ORDER: Final = (Status.CANCELLED, Status.ERRORED, Status.FAILED)
@@ -39,6 +40,8 @@ class Local(Struct, frozen=True, kw_only=True):
     plugins: Mapping[str, Plugin]
     owner: str
     hosts: tuple[str, ...] = ()
+    trusted: bool = False
+    remains: tuple[Remains, ...] = ()
 
 
 class Course(Struct, frozen=True, kw_only=True):
@@ -122,10 +125,10 @@ def _engine(local: Local, kind: str) -> Engine:
 
 
 async def _remove(local: Local, out: Out) -> None:
-    for engine in local.engines.values():
+    for things in (*local.engines.values(), *local.remains):
         try:
             async with asyncio.timeout(60.0):
-                await engine.sweep([])
+                await things.sweep([])
         except (FairwayError, TimeoutError) as error:
             out(f"what the run made could not be removed: {error}")
 
@@ -169,6 +172,8 @@ def _lease(
         environment={},
         built=dict(built),
         deadline=clock.now() + int(graph.timeout_s * 1000),
+        limit_s=int(graph.timeout_s),
+        trusted=local.trusted,
     )
 
 
@@ -178,6 +183,7 @@ def _tools(graph: StageGraph, local: Local, folder: Path) -> Tools:
         plugins=local.plugins,
         workspaces=FolderItself(folder),
         reports=FileReports(),
+        remains=local.remains,
         settings=RunnerSettings(
             identity=Identity(name="exec", type=graph.type, capacity=1),
             owner=local.owner,

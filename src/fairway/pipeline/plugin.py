@@ -7,7 +7,7 @@ runner: its effects must be repeatable, or carry the job's idempotency key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +16,10 @@ from msgspec import Struct, field
 from fairway.kit.secret import Secret
 from fairway.model.image import BuiltImage
 from fairway.pipeline.engine import Sink
+
+
+async def _nobody() -> None:
+    """Nobody waits for a plugin that ends by itself."""
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -35,6 +39,12 @@ class Job(Struct, frozen=True, kw_only=True):
     registry_token: Secret = field(default_factory=lambda: Secret(""))
     auths: Mapping[str, Secret] = field(default_factory=dict)  # host -> Docker auth JSON
     built: Mapping[str, str] = field(default_factory=dict)  # as written -> path@digest in ours
+    stage: str = ""  # the stage's key: what is labelled with it goes when the stage ends
+    owner: str = ""  # the other label of everything that the stage makes
+    number: int = 0  # the step's
+    trusted: bool = False  # whether the repository may use the machine itself
+    taken: frozenset[str] = frozenset()  # names by which containers of the stage are reached
+    up: Callable[[], Awaitable[None]] = _nobody  # of one that stays: it may be relied on now
 
 
 class PluginEnd(Struct, frozen=True):
@@ -46,7 +56,11 @@ class PluginEnd(Struct, frozen=True):
 
 
 class Plugin(Protocol):
-    """One built-in plugin. Its cancellation must end all that it started."""
+    """One built-in plugin.
+
+    Its cancellation must end all that it started. One that stays (a detached step) leaves what is
+    labelled with the stage: whoever goes on finds it there, and it is removed with the stage.
+    """
 
     async def run(self, job: Job) -> PluginEnd:
         """Do the work. Raises `InvalidInput` for settings that cannot be right."""

@@ -11,7 +11,7 @@ from fairway.pipeline.compile.check import CLONE, volume_named
 from fairway.pipeline.compile.conditions import Condition
 from fairway.pipeline.compile.config import Pipeline, Step, VolumeMount
 from fairway.pipeline.compile.context import NETRC_PASSWORD, NETRC_USERNAME, Context
-from fairway.pipeline.compile.privilege import builtin, is_privileged_by_name
+from fairway.pipeline.compile.privilege import STAYING, builtin, is_privileged_by_name
 from fairway.pipeline.compile.workspace import Workspace
 from fairway.pipeline.graph import (
     EnvValue,
@@ -144,7 +144,7 @@ def container_step(place: Place, step: Step, number: int, depends_on: tuple[str,
         image_written=step.image,
         builtin=plugin,
         service=step.service,
-        detach=step.detach or step.service,
+        detach=step.detach or step.service or plugin in STAYING,
         privileged=not plugin and _is_privileged(place, step),
         pull=_PULL.get(step.pull.lower(), PullPolicy.DEFAULT),
         run=run_policy(step.when.status),

@@ -10,7 +10,9 @@ from fairway.pipeline.compile.config import Step
 from fairway.pipeline.compile.context import BUILTIN_PLUGINS, Context
 
 OWN_PREFIX: Final = "fairway/"
-OWN_PLUGINS: Final = tuple(sorted({*BUILTIN_PLUGINS.values()}))
+STAYING: Final = ("environment",)
+"""Plugins that stay while later steps run, as a service does."""
+OWN_PLUGINS: Final = tuple(sorted({*BUILTIN_PLUGINS.values(), *STAYING}))
 _SUBVERTING: Final = ("PATH", "HOME")
 
 

@@ -23,7 +23,7 @@ from fairway.model.status import Status
 from fairway.pipeline import progress
 from fairway.pipeline.dispatch import Lease
 from fairway.pipeline.engine import Ended, Engine, Place
-from fairway.pipeline.graph import StepGraph
+from fairway.pipeline.graph import StageGraph, StepGraph
 from fairway.pipeline.plugin import Job, Plugin, PluginEnd
 from fairway.pipeline.runner.environment import Environment, revealed
 from fairway.pipeline.runner.link import backoff
@@ -245,20 +245,28 @@ class Attempt:
     async def plugin(self, plugin: Plugin, job: Job) -> Result:
         """Run a built-in plugin to its end, its time limit, or its kill."""
         began = clock.now()
+        # One that stays is like a service: that it cannot be relied on is an error.
+        stays = progress.is_daemon(self._step)
+        lost = _errored if stays else _failed
         try:
             async with asyncio.timeout(self._step.timeout_s):
+                if stays:
+                    await self._or_killed(self._wait_shared())
                 end = await self._or_killed(plugin.run(job))
         except Killed:
             return Result(status=Status.CANCELLED, exit_code=progress.KILLED, started=began)
         except TimeoutError:
             error = f"the step took longer than its limit of {self._step.timeout_s:g} s"
-            return _failed(error, began)
+            return lost(error, began)
         except Unavailable as error:
             return _errored(str(error), began)
         except FairwayError as error:
             await self._log.note(f"{error}\n{error.remedy}".rstrip())
-            return _failed(str(error), began)
+            return lost(str(error), began)
         return _plugin_result(end, began)
+
+    async def _wait_shared(self) -> None:
+        await self._shared()
 
 
 def job_for(
@@ -288,6 +296,20 @@ def job_for(
         registry_token=Secret(lease.registry_token),
         auths=place.auths,
         built=built,
+        stage=place.key,
+        owner=place.owner,
+        number=step.number,
+        trusted=lease.trusted,
+        taken=_taken(place.graph),
+    )
+
+
+def _taken(graph: StageGraph) -> frozenset[str]:
+    """Names that containers of the stage have on its network."""
+    if not graph.network_aliases:
+        return frozenset()
+    return frozenset(
+        step.name for step in graph.steps if not step.builtin and not step.network_mode
     )
 
 

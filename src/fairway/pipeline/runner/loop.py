@@ -17,7 +17,7 @@ from fairway.pipeline.dispatch import Dispatch, Lease
 from fairway.pipeline.engine import Engine, Place
 from fairway.pipeline.runner.link import LeaseLost, backoff
 from fairway.pipeline.runner.stage import StageRun
-from fairway.pipeline.runner.tools import Tools
+from fairway.pipeline.runner.tools import Remains, Tools
 
 _CLEAN_TRIES = 5
 _PRUNE_S = 600.0
@@ -86,14 +86,15 @@ class Runner:
             finally:
                 self._slots.release()
             if heard and stage.prepared:
-                await self._clean(stage.engine, stage.place)
+                for things in (stage.engine, *self._tools.remains):
+                    await self._clean(things, stage.place)
         finally:
             self._active.pop(lease.key, None)
 
-    async def _clean(self, engine: Engine, place: Place) -> None:
+    async def _clean(self, things: Engine | Remains, place: Place) -> None:
         for tries in range(_CLEAN_TRIES):
             try:
-                await engine.destroy(place)
+                await things.destroy(place)
             except FairwayError as error:
                 _log.warning("stage %s cannot be removed yet: %s", place.key, error)
                 await asyncio.sleep(backoff(tries, self._tools.spread))
@@ -106,9 +107,9 @@ class Runner:
             return
         self._swept = loop.time()
         keep = self.active
-        for engine in self._tools.engines.values():
+        for things in (*self._tools.engines.values(), *self._tools.remains):
             try:
-                for key in await engine.sweep(keep):
+                for key in await things.sweep(keep):
                     _log.warning("removed what stage %s had left behind", key)
             except FairwayError as error:
                 _log.warning("left-overs cannot be removed yet: %s", error)

@@ -195,6 +195,10 @@ class StepRun:
             )
         if log.consumed:
             await log.note("[fairway] the runner was restarted: this step runs again")
+
+        async def up() -> None:
+            stage.up(step)
+
         job = job_for(
             stage.lease,
             stage.place,
@@ -205,7 +209,7 @@ class StepRun:
             tree=tree(stage.place.workspace, stage.place.graph),
             built=stage.built(),
         )
-        return await attempt.plugin(plugin, job)
+        return await attempt.plugin(plugin, msgspec.structs.replace(job, up=up))
 
     async def _findings(self, result: Result) -> Findings:
         if self._step.reports is None or result.status not in (Status.PASSED, Status.FAILED):

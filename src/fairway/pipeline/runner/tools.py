@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from fairway.pipeline.dispatch import CaseReport
 from fairway.pipeline.dispatch import Runner as Identity
-from fairway.pipeline.engine import Engine
+from fairway.pipeline.engine import Engine, Place
 from fairway.pipeline.graph import Reports
 from fairway.pipeline.plugin import Plugin
 from fairway.pipeline.runner.workspaces import Workspaces
@@ -48,6 +48,18 @@ class ReportReader(Protocol):
         ...
 
 
+class Remains(Protocol):
+    """What plugins that stay leave beside the engine's own things. As `Engine`'s."""
+
+    async def destroy(self, place: Place) -> None:
+        """Remove all of a stage. Raises `Unavailable`: to be called again."""
+        ...
+
+    async def sweep(self, keep: Sequence[str]) -> list[str]:
+        """Remove everything of this owner whose stage key is not in `keep`. Returns their keys."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tools:
     """Everything a stage's run needs. `engines` by graph type: docker, exec."""
@@ -57,4 +69,5 @@ class Tools:
     workspaces: Workspaces
     reports: ReportReader
     settings: RunnerSettings
+    remains: Sequence[Remains] = ()
     spread: random.Random = field(default_factory=random.Random)

@@ -1,0 +1,1 @@
+"""Test environments: a Compose file, or objects in a namespace, that live as long as a stage."""
