@@ -12,6 +12,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from fairway.api import (
     builds,
+    clusters,
     crons,
     events,
     guard,
@@ -43,7 +44,7 @@ _HEADERS: Final = {
 }
 _NOUNS: Final = (
     repositories, builds, triggers, logs, reports, secrets, crons, people, roles, images, runners,
-    events, system,
+    clusters, events, system,
 )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from fairway.access.keyring import Keyring
 from fairway.access.tokens import Tokens
 from fairway.api.hub import Hub
 from fairway.api.scrapes import Scrapes
+from fairway.cluster.clusters import Clusters
+from fairway.cluster.known import Door
 from fairway.kit.aio import Wake
 from fairway.model.errors import Unavailable
 from fairway.monitor.requests import Requests
@@ -60,6 +62,8 @@ class Services(Struct, frozen=True, kw_only=True):
     remotes: Remotes | None = None
     signatures: FileSignatures | None = None
     keyring: Keyring | None = None
+    clusters: Clusters | None = None
+    door: Door | None = None  # users' way to clusters
     checks: Mapping[str, Check] = field(default_factory=dict)  # parts of the system, by name
     requests: Requests = field(default_factory=Requests)
     scrapes: Scrapes = field(default_factory=Scrapes)

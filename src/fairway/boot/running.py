@@ -14,6 +14,7 @@ from fairway.api.hub import Hub
 from fairway.api.services import Addresses, Services
 from fairway.app import App
 from fairway.boot import health, machines, opening, process
+from fairway.boot.clusters import ClusterParts
 from fairway.boot.opening import Opened
 from fairway.boot.registry_access import RegistryAccess
 from fairway.boot.server import Address, Router, Tls, check_free, serve
@@ -91,8 +92,11 @@ async def _run(app: App, opened: Opened, docker: Docker | None) -> None:
             group.create_task(remotes.run(), name="remotes")
             tender = Tender(opened.database, opened.folders)
             group.create_task(tender.run(), name="tending")
+        clusters = cluster_parts(app) if "server" in settings.roles else None
+        if clusters is not None:
+            group.create_task(clusters.run(), name="clusters")
         if listens:
-            router = make_router(app, opened, remote, remote_wake)
+            router = make_router(app, opened, remote, remote_wake, clusters=clusters)
             listening = serve(router, addresses(app), _tls(settings))
             group.create_task(listening, name="http")
         group.create_task(app.run(), name="app")
@@ -100,7 +104,19 @@ async def _run(app: App, opened: Opened, docker: Docker | None) -> None:
             process.write_down(settings.data, settings.local_url, __version__)
 
 
-def make_router(app: App, opened: Opened, remote: RemoteDeps, remote_wake: Wake) -> Router:
+def cluster_parts(app: App) -> ClusterParts:
+    """What of clusters a server has."""
+    return ClusterParts(app.settings, app.database, app.tokens, bridge=app.ports.gateway)
+
+
+def make_router(
+    app: App,
+    opened: Opened,
+    remote: RemoteDeps,
+    remote_wake: Wake,
+    *,
+    clusters: ClusterParts | None = None,
+) -> Router:
     """Every application of this process's roles."""
     roles = app.settings.roles
     repositories = Repositories(opened.database, opened.folders)
@@ -116,14 +132,16 @@ def make_router(app: App, opened: Opened, remote: RemoteDeps, remote_wake: Wake)
     hooks = hooks_app(HookDeps(database=opened.database, keyring=opened.keyring, wake=remote_wake))
     server = "server" in roles
     return Router(
-        api=api_app(services(app, repositories, remote)) if server else None,
+        api=api_app(services(app, repositories, remote, clusters)) if server else None,
         registry=registry_app(registry_deps(app, opened)) if server else None,
         git=git if "git" in roles else None,
         hooks=hooks if "git" in roles else None,
     )
 
 
-def services(app: App, repositories: Repositories, remote: RemoteDeps) -> Services:
+def services(
+    app: App, repositories: Repositories, remote: RemoteDeps, clusters: ClusterParts | None = None
+) -> Services:
     """What the API is made over."""
     return Services(
         database=app.database,
@@ -145,6 +163,8 @@ def services(app: App, repositories: Repositories, remote: RemoteDeps) -> Servic
         remotes=Remotes(remote),
         signatures=FileSignatures(app.database, app.ports.keyring),
         keyring=app.ports.keyring,
+        clusters=clusters.clusters if clusters else None,
+        door=clusters.door if clusters else None,
         checks=health.checks(app),
         private_metrics=bool(app.settings.http.listen) or app.settings.http.behind_proxy,
     )

@@ -59,7 +59,7 @@ def get(
     """List things of a KIND, or show the one with that NAME.
 
     Kinds: repos, builds, images, runners, queue, events, audit, crons, secrets, tokens, users,
-    orgs, components, parked.
+    orgs, clusters, components, parked.
     """
     found = kinds.named(kind)
     form = options["output"]

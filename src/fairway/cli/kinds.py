@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from fairway.cli.text import age, short, size, took
 from fairway.client.wire.build import Build
+from fairway.client.wire.cluster import Cluster
 from fairway.client.wire.repository import Cron, Repository
 from fairway.client.wire.system import Component, Event, Image, Parked, Runner, Waiting
 from fairway.client.wire.who import Audit, Grant, Organisation, Secret, Token, User
@@ -285,6 +286,30 @@ QUEUE: Final = Kind(
     },
 )
 
+CLUSTERS: Final = Kind(
+    name="clusters",
+    one="cluster",
+    path="/clusters",
+    detail="/clusters/{name}",
+    item=Cluster,
+    aliases=("cluster",),
+    label=lambda one: one.name,
+    columns={
+        "NAME": lambda one: one.name,
+        "KIND": lambda one: f"{one.kind} (home)" if one.home else one.kind,
+        "STATE": lambda one: one.state,
+        "VERSION": lambda one: one.version,
+        "NODES": lambda one: f"{one.nodes_ready}/{one.nodes}" if one.nodes else "",
+        "REASON": lambda one: one.reason,
+    },
+    wide={
+        "SERVER": lambda one: one.server,
+        "NAMESPACES": lambda one: ",".join(one.namespaces),
+        "SECRET": lambda one: one.secret,
+    },
+    pages=False,
+)
+
 COMPONENTS: Final = Kind(
     name="components",
     one="component",
@@ -345,7 +370,7 @@ GRANTS: Final = Kind(
 
 ALL: Final = (
     REPOSITORIES, BUILDS, IMAGES, RUNNERS, QUEUE, EVENTS, AUDIT, CRONS, SECRETS, TOKENS, USERS,
-    ORGANISATIONS, COMPONENTS, PARKED,
+    ORGANISATIONS, CLUSTERS, COMPONENTS, PARKED,
 )  # fmt: skip
 
 

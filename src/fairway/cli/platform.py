@@ -46,6 +46,9 @@ def serving(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--docker-host", default=None, metavar="URL", help="An Engine to use."),
         click.option("--capacity", type=click.IntRange(1, 1000), default=None,
                      help="Pipelines at once."),
+        click.option("--kubeconfig", type=_pem, default=None, metavar="FILE",
+                     help="An existing Kubernetes instead of the embedded one."),
+        click.option("--context", default=None, help="In that file; else its current one."),
         click.option("--log-format", type=click.Choice(["text", "json"]), default=None),
     )  # fmt: skip
     for option in reversed(options):
@@ -77,6 +80,7 @@ def flags_of(roles: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
         "database": {"url": options.get("database")},
         "docker": {"host": options.get("docker_host")},
         "runner": {"capacity": options.get("capacity")},
+        "cluster": {"kubeconfig": options.get("kubeconfig"), "context": options.get("context")},
     }
 
 
@@ -97,7 +101,7 @@ def words_of(options: dict[str, Any]) -> list[str]:
 @click.command("up")
 @_data
 @serving
-@click.option("--context", "context_name", default="local", show_default=True,
+@click.option("--fairway-context", "context_name", default="local", show_default=True,
               help="The context that is made for this server.")  # fmt: skip
 @click.pass_context
 def up(ctx: click.Context, /, data: Path | None, context_name: str, **options: Any) -> None:

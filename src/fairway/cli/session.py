@@ -137,29 +137,37 @@ def checked_slug(text: str) -> str:
     return "/".join(parts)
 
 
-def connected(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options that choose the server; the command gets a `Session` first."""
+def connecting(prefix: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """As `connected`, with `prefix` before the options' names, where others have the plain ones."""
 
-    @click.option("--context", "context_name", envvar="FAIRWAY_CONTEXT", default="",
-                  help="The server, by its name in `fairway context`.")  # fmt: skip
-    @click.option("--server", envvar="FAIRWAY_URL", default="", metavar="URL",
-                  help="The server's URL, instead of a context.")  # fmt: skip
-    @click.option("--token", "token_value", envvar="FAIRWAY_TOKEN", default="", hidden=True)
-    @click.pass_context
-    @functools.wraps(command)
-    def wrapped(ctx: click.Context, /, *args: Any, **options: Any) -> Any:
-        session = make_session(
-            context=options.pop("context_name"),
-            url=options.pop("server"),
-            token=options.pop("token_value"),
-            config=getattr(ctx.obj, "config", ""),
-        )
-        try:
-            return command(session, *args, **options)
-        finally:
-            session.close()
+    def connected(command: Callable[..., Any]) -> Callable[..., Any]:
+        @click.option(f"--{prefix}context", "context_name", envvar="FAIRWAY_CONTEXT",
+                      default="", help="The server, by its name in `fairway context`.")  # fmt: skip
+        @click.option(f"--{prefix}server", "server", envvar="FAIRWAY_URL", default="",
+                      metavar="URL", help="The server's URL, instead of a context.")  # fmt: skip
+        @click.option(f"--{prefix}token", "token_value", envvar="FAIRWAY_TOKEN", default="",
+                      hidden=True)  # fmt: skip
+        @click.pass_context
+        @functools.wraps(command)
+        def wrapped(ctx: click.Context, /, *args: Any, **options: Any) -> Any:
+            session = make_session(
+                context=options.pop("context_name"),
+                url=options.pop("server"),
+                token=options.pop("token_value"),
+                config=getattr(ctx.obj, "config", ""),
+            )
+            try:
+                return command(session, *args, **options)
+            finally:
+                session.close()
 
-    return wrapped
+        return wrapped
+
+    return connected
+
+
+connected = connecting("")
+"""Options that choose the server; the command gets a `Session` first."""
 
 
 make_session: Callable[..., Session] = Session

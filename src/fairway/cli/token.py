@@ -11,7 +11,7 @@ from fairway.client.wire.who import NewToken, Token, TokenCreate
 
 SCOPES = (
     "repo:read", "repo:write", "repo:admin", "build:read", "build:write", "registry:pull",
-    "registry:push", "secret:write", "runner", "admin",
+    "registry:push", "secret:write", "cluster:read", "cluster:write", "runner", "admin",
 )  # fmt: skip
 
 

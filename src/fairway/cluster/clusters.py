@@ -103,6 +103,19 @@ class Clusters:
                     return one.target
         raise _unknown(name)
 
+    async def resolve(self, name: str) -> str:
+        """The name itself; that of the home cluster for Argo CD's `in-cluster`.
+
+        Raises `NotFound` where there is no such cluster.
+        """
+        if name != registered.HOME_NAME:
+            await self.target(name)
+            return name
+        own = await self._owned.own()
+        if not own:
+            raise _homeless()
+        return own[0].name
+
     async def client(self, name: str, *, timeout_s: float = _SLOW_S) -> Client:
         """A client as ourselves; the caller closes it. Raises as `target` does."""
         return self._dial(await self.target(name), timeout_s=timeout_s)
@@ -224,11 +237,7 @@ class Clusters:
     async def _home(self) -> Client:
         own = await self._owned.own()
         if not own:
-            raise Unavailable(
-                "there is no cluster in which registered ones could be kept",
-                code="no-home-cluster",
-                remedy="start with an embedded cluster, or with `--kubeconfig FILE`",
-            )
+            raise _homeless()
         return await self.client(own[0].name)
 
     async def _registered(self, own: Sequence[Own]) -> list[Registered]:
@@ -336,6 +345,14 @@ def _unknown(name: str) -> NotFound:
         f"there is no cluster {name[:80]!r}",
         code="no-cluster",
         remedy="`fairway get clusters` lists them",
+    )
+
+
+def _homeless() -> Unavailable:
+    return Unavailable(
+        "there is no cluster here, and so none in which others could be registered",
+        code="no-home-cluster",
+        remedy="`fairway doctor` says why none runs; `fairway up --kubeconfig FILE` uses another",
     )
 
 

@@ -78,6 +78,18 @@ class Owned(Protocol):
         ...
 
 
+class Door(Protocol):
+    """The users' way to clusters, through Fairway."""
+
+    def address(self, cluster: str) -> str:
+        """The server that a kubeconfig names. Raises `Unavailable` before it is open."""
+        ...
+
+    async def authority(self) -> str:
+        """The authority that it trusts, PEM. Raises as `address`."""
+        ...
+
+
 class Client(Protocol):
     """A Kubernetes API as one identity; errors are of our tree.
 

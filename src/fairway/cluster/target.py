@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from fairway.kit.net import is_loopback
 from fairway.kit.secret import Secret
 from fairway.model.errors import InvalidInput
 
@@ -74,7 +75,7 @@ def check(target: Target, where: str) -> Target:
         raise _bad("a client certificate and its key belong together", where)
     if target.insecure and target.ca:
         raise _bad("`insecure` and an authority exclude each other", where)
-    if not target.tls and target.authorization and not _is_loopback(target.host):
+    if not target.tls and target.authorization and not is_loopback(target.host):
         raise _bad("credentials would be sent in the clear: the address must be https", where)
     tls_context(target, where)
     return target
@@ -108,10 +109,6 @@ def _load_pair(context: ssl.SSLContext, pem: str) -> None:
         context.load_cert_chain(f"/proc/self/fd/{handle}")
     finally:
         os.close(handle)
-
-
-def _is_loopback(host: str) -> bool:
-    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def _bad(what: str, where: str) -> InvalidInput:

@@ -1,0 +1,105 @@
+"""This process's part in clusters: which there are, users' way to them, nodes' way to images."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from fairway.access.tokens import Tokens
+from fairway.boot.door import Door
+from fairway.cluster import kubeconfig
+from fairway.cluster.clusters import Clusters
+from fairway.cluster.dialing import dial
+from fairway.cluster.known import Kind, Own
+from fairway.cluster.proxy.gate import Gate
+from fairway.kit.aio import blocking
+from fairway.model.errors import FairwayError, Unavailable
+from fairway.settings import Settings
+from fairway.store.database import Database
+
+
+class Embedded(Protocol):
+    """The embedded clusters of this machine, as clusters of this installation."""
+
+    async def own(self) -> Sequence[Own]:
+        """All of them, the installation's own first."""
+        ...
+
+    async def create(self, name: str) -> None:
+        """Start a further one. Raises `Conflict`, `InvalidInput`, `Unavailable`."""
+        ...
+
+    async def delete(self, name: str) -> None:
+        """End one for ever. Raises `NotFound`, `Conflict`."""
+        ...
+
+
+class OwnClusters:
+    """`Owned`: an existing cluster by its kubeconfig first, then the embedded ones."""
+
+    def __init__(self, settings: Settings, embedded: Embedded | None) -> None:
+        self._settings = settings
+        self._embedded = embedded
+
+    async def own(self) -> Sequence[Own]:
+        """The existing one is read anew each time: its file may change or appear."""
+        found = [await blocking(existing, self._settings)] if self._given else []
+        return [*found, *(await self._embedded.own() if self._embedded else ())]
+
+    async def create(self, name: str) -> None:
+        """Raises `Unavailable` (code `no-embedded-cluster`) where none can run."""
+        await self._need().create(name)
+
+    async def delete(self, name: str) -> None:
+        """Raises as `create`."""
+        await self._need().delete(name)
+
+    @property
+    def _given(self) -> bool:
+        return bool(self._settings.cluster.kubeconfig)
+
+    def _need(self) -> Embedded:
+        if self._embedded is None:
+            raise Unavailable(
+                "this process starts no embedded clusters",
+                code="no-embedded-cluster",
+                remedy="`fairway doctor` says whether one can run here; another Kubernetes is"
+                " registered with `fairway cluster add`",
+            )
+        return self._embedded
+
+
+def existing(settings: Settings) -> Own:
+    """The cluster that the settings name by a kubeconfig. Blocks."""
+    given = settings.cluster
+    name = given.name
+    try:
+        target = kubeconfig.load(Path(given.kubeconfig), given.context)
+    except FairwayError as error:
+        return Own(name=name, kind=Kind.EXISTING, reason=str(error))
+    return Own(name=name, kind=Kind.EXISTING, target=target)
+
+
+class ClusterParts:
+    """What of clusters a server process has and runs."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        tokens: Tokens,
+        *,
+        embedded: Embedded | None = None,
+        bridge: str = "",
+    ) -> None:
+        self.clusters = Clusters(database, OwnClusters(settings, embedded), dial)
+        self.door = Door(settings, bridge=bridge)
+        self._gate = Gate(database, tokens, self.clusters)
+
+    async def run(self) -> None:
+        """Until cancelled. Raises `Unavailable` where the door's port is taken."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.clusters.run(), name="clusters")
+            group.create_task(self.door.run(self._gate), name="door to clusters")
