@@ -14,7 +14,7 @@ from fairway.pipeline.engine import Engine, Place
 from fairway.pipeline.engines.docker import DockerEngine
 from fairway.pipeline.engines.local import LocalEngine
 from fairway.pipeline.graph import StageGraph
-from fairway.testing.contracts.engine import EngineContract, ImageContract, Places
+from fairway.testing.contracts.engine import EngineContract, ImageContract, Places, run, step
 from fairway.testing.engine import SimulatedEngine
 
 
@@ -60,3 +60,27 @@ class TestDockerEngine(EngineContract, ImageContract):
         docker = DockerEngine(Docker(os.environ["DOCKER_HOST"]), owner="")
         yield docker
         docker.close()
+
+
+@pytest.mark.docker
+async def test_folders_that_a_container_made_as_root_are_left_open_to_the_runners_user(
+    tmp_path: Path,
+) -> None:
+    engine = DockerEngine(Docker(os.environ["DOCKER_HOST"]), owner="", user=12345)
+    script = "mkdir -p a/b && touch a/b/key && chmod 700 a a/b && chmod 600 a/b/key"
+    workspace = tmp_path / "w"
+    graph = StageGraph(name="p", type="docker")
+    here = Place(key=f"open-{secrets.token_hex(4)}", graph=graph, workspace=workspace, owner="t")
+    await engine.setup(here)
+    try:
+        _log, ended = await run(engine, here, step(script, working_dir="/drone/src"))
+        assert ended.exit_code == 0
+    finally:
+        await engine.destroy(here)
+        engine.close()
+    made = {path.name: path.stat().st_mode & 0o777 for path in workspace.rglob("*")}
+    assert {name: made[name] for name in ("a", "b", "key")} == {
+        "a": 0o777,
+        "b": 0o777,
+        "key": 0o600,
+    }

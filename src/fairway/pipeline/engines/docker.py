@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import os
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from fairway.kit.aio import blocking, shielded, together
 from fairway.kit.secret import Secret
 from fairway.model.errors import Busy, InvalidInput
 from fairway.pipeline.engine import Ended, Place, Sink
-from fairway.pipeline.engines import spec
+from fairway.pipeline.engines import leftovers, spec
 from fairway.pipeline.engines.images import Images
 from fairway.pipeline.engines.subnets import spare_subnets
 from fairway.pipeline.graph import Ready, StepGraph
@@ -34,9 +35,11 @@ _FULL: Final = "non-overlapping IPv4 address pool"  # 31 networks are all that D
 class DockerEngine:
     """Runs steps as containers of one Docker Engine. One object serves many stages at once."""
 
-    def __init__(self, docker: Docker, *, owner: str) -> None:
+    def __init__(self, docker: Docker, *, owner: str, user: int | None = None) -> None:
+        """`user`: who removes workspaces; this process's unless said."""
         self._docker = docker
         self._owner = owner
+        self._user = os.geteuid() if user is None else user
         self._images = Images(docker)
         self._pipes: dict[str, Connection] = {}  # attached and not yet followed
 
@@ -225,6 +228,9 @@ class DockerEngine:
         """Remove the stage's containers, network and volumes, by label: nothing else."""
         for name in [name for name in self._pipes if name.startswith(spec.stem(place.key) + "-")]:
             self._drop_pipe(name)
+        labels = [f"{spec.LABEL_STAGE}={place.key}", f"{spec.LABEL_OWNER}={place.owner}"]
+        there = _ours(await self._docker.containers(labels), place.key)
+        await leftovers.open_folders(self._docker, place, there, self._user)
         await self._remove_all(place.key, owner=place.owner)
 
     async def sweep(self, keep: Sequence[str]) -> list[str]:
