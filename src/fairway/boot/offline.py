@@ -217,7 +217,8 @@ def exec_file(
         for one in chosen
     }
     work = _exec(graphs, path.resolve().parent, secrets, say,
-                 settings=settings, engine=engine, courses=courses)  # fmt: skip
+                 settings=settings, engine=engine, courses=courses,
+                 trusted=asked.trusted)  # fmt: skip
     return asyncio.run(work)
 
 
@@ -252,8 +253,10 @@ async def _exec(
     settings: Settings,
     engine: str,
     courses: Mapping[str, Any],
+    trusted: bool,
 ) -> str:
     from fairway.boot import machines, opening  # noqa: PLC0415 only exec needs an engine
+    from fairway.boot.environments import environment_remains  # noqa: PLC0415
     from fairway.docker.client import Docker  # noqa: PLC0415
     from fairway.pipeline.engines.docker import DockerEngine  # noqa: PLC0415
     from fairway.pipeline.engines.local import LocalEngine  # noqa: PLC0415
@@ -276,7 +279,8 @@ async def _exec(
         root = settings.data / "exec"
         engines["exec"] = LocalEngine(root, owner=owner, base=local_environment())
     try:
-        local = Local(engines=engines, plugins=ports.plugins, owner=owner)
+        local = Local(engines=engines, plugins=ports.plugins, owner=owner, trusted=trusted,
+                      remains=environment_remains(settings, docker, owner))  # fmt: skip
         status = await run_local(graphs, folder, secrets, say, local=local, courses=courses)
     finally:
         if docker is not None:

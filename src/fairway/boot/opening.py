@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from fairway.access.keyring import Keyring, open_keyring
 from fairway.access.tokens import mint
 from fairway.blob.folder import Folder
+from fairway.boot.environments import compose_environments, environment_remains
 from fairway.docker.client import Docker
 from fairway.git.folders import Folders
 from fairway.git.reads import Reads
@@ -30,6 +31,7 @@ from fairway.pipeline.files import FileSignatures, TemplateFiles
 from fairway.pipeline.plugin import Plugin
 from fairway.pipeline.plugins.clone import ClonePlugin
 from fairway.pipeline.plugins.docker import BuilderSettings, DockerPlugin
+from fairway.pipeline.plugins.environment import EnvironmentPlugin
 from fairway.pipeline.plugins.slack import SlackPlugin
 from fairway.pipeline.plugins.webhook import WebhookPlugin
 from fairway.pipeline.runner.report_files import FileReports
@@ -143,6 +145,7 @@ def runner_ports(
         workspaces=FolderWorkspaces(settings.data / "workspaces"),
         reports=FileReports(),
         hosts=(f"fairway:{gateway}",) if gateway else (),
+        remains=environment_remains(settings, docker, f"{owner}/{settings.runner_name}"),
     )
 
 
@@ -167,6 +170,7 @@ def _plugins(settings: Settings, docker: Docker | None) -> Mapping[str, Plugin]:
             ca_bundle=ca_bundle(),
         )
         found["docker"] = DockerPlugin(Builder(docker), rules)
+        found["environment"] = EnvironmentPlugin(compose_environments(settings, docker))
     return found
 
 

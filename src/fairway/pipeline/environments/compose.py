@@ -28,7 +28,7 @@ from fairway.pipeline.environments.judge import Ground, Refusal, judge
 from fairway.pipeline.environments.model import Shape, arranged, names
 from fairway.pipeline.environments.provide import Provider
 from fairway.pipeline.environments.remains import mark
-from fairway.pipeline.environments.resolve import Asked, Resolver, shown, split
+from fairway.pipeline.environments.resolve import Asked, Program, Resolver, shown, split
 from fairway.pipeline.environments.wanted import Wanted
 from fairway.pipeline.plugins import child
 
@@ -47,7 +47,7 @@ class ComposeEnvironments:
     def __init__(
         self,
         docker: Docker,
-        program: Callable[[], Path],
+        program: Program,
         provider: Provider,
         *,
         trusting: Resolver,
@@ -128,9 +128,14 @@ class ComposeEnvironments:
             env_files=wanted.env_files,
             environment=wanted.environment,
         )
-        resolved = await (self._trusting if wanted.trusted else self._confined).resolve(asked)
+
+        async def told(words: str) -> None:
+            await log(f"[fairway] {words}\n".encode())
+
+        resolver = self._trusting if wanted.trusted else self._confined
+        resolved = await resolver.resolve(asked, told)
         for warning in resolved.warnings:
-            await log(f"[fairway] {warning}\n".encode())
+            await told(warning)
         model = resolved.model
         if not model.get("services"):
             raise InvalidInput(
@@ -179,8 +184,13 @@ class ComposeEnvironments:
         folder = file.parent
         own = ["--project-name", wanted.project, "--project-directory", str(folder)]
         how = ["--detach", "--no-build", "--pull", "never", "--remove-orphans", "--quiet-pull"]
+
+        async def told(words: str) -> None:
+            await log(f"[fairway] {words}\n".encode())
+
+        program = await self._program(told)
         code = await child.run(
-            [str(self._program()), *own, "--file", str(file), "--progress", "plain", "up", *how,
+            [str(program), *own, "--file", str(file), "--progress", "plain", "up", *how,
              *wanted.services],
             folder=folder,
             environment={
@@ -195,7 +205,7 @@ class ComposeEnvironments:
         )  # fmt: skip
         warnings, rest = split(b"".join(said).decode("utf-8", "replace"))
         for warning in warnings:
-            await log(f"[fairway] {warning}\n".encode())
+            await told(warning)
         if code:
             raise _Unwell(health.failed(await self._verdicts(wanted)), _words(rest, wanted))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from fairway.model.errors import InvalidInput
-from fairway.pipeline.environments.resolve import Asked, Resolved, refused, visible
+from fairway.pipeline.environments.resolve import Asked, Resolved, Told, refused, visible
 
 _WARNING: Final = re.compile(r'level=(?:warning|info) msg="(.*)"$')
 Json = dict[str, Any]
@@ -38,7 +38,7 @@ class ConfinedResolver:
     def __init__(self, reader: ComposeReader) -> None:
         self._reader = reader
 
-    async def resolve(self, asked: Asked) -> Resolved:
+    async def resolve(self, asked: Asked, told: Told) -> Resolved:  # noqa: ARG002 see Resolver
         """As `Resolver`. What a file reads outside of the workspace is refused."""
         root = asked.confined
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -20,6 +20,9 @@ _WARNING: Final = re.compile(r'^time="[^"]*" level=(?:warning|info) msg="(.*)"$'
 _HIDDEN: Final = ("COMPOSE_", "DOCKER_", "LD_", "PLUGIN_")
 _LARGEST: Final = 10 * 1024 * 1024
 Json = dict[str, Any]
+Told = Callable[[str], Awaitable[None]]
+Program = Callable[[Told], Awaitable[Path]]
+"""Docker Compose's program. It may be under way still: what is waited for is told."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -44,7 +47,7 @@ class Resolved(Struct, frozen=True):
 class Resolver(Protocol):
     """Makes models of files."""
 
-    async def resolve(self, asked: Asked) -> Resolved:
+    async def resolve(self, asked: Asked, told: Told) -> Resolved:
         """Raises `BadFile` (`environment-file`) with the file's place, `Unavailable`."""
         ...
 
@@ -52,17 +55,17 @@ class Resolver(Protocol):
 class ComposeResolver:
     """Docker Compose's own `config`. It reads whatever a file names: for whom one trusts."""
 
-    def __init__(self, program: Callable[[], Path]) -> None:
+    def __init__(self, program: Program) -> None:
         self._program = program
 
-    async def resolve(self, asked: Asked) -> Resolved:
+    async def resolve(self, asked: Asked, told: Told) -> Resolved:
         """Run `config`; nothing is asked of an engine."""
         files = [word for file in asked.files for word in ("--file", str(file))]
         files += [word for name in asked.profiles for word in ("--profile", name)]
         files += [word for file in asked.env_files for word in ("--env-file", str(file))]
         own = ["--project-name", asked.project, "--project-directory", str(asked.folder)]
         code, out, said = await run_quietly(
-            [str(self._program()), *own, *files, "config", "--format", "json"],
+            [str(await self._program(told)), *own, *files, "config", "--format", "json"],
             folder=asked.folder,
             environment=visible(asked.environment),
         )

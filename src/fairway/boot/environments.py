@@ -1,0 +1,68 @@
+"""Test environments of this machine, made from settings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from fairway.docker.client import Docker
+from fairway.image.build import Builder
+from fairway.kit.aio import blocking
+from fairway.model.errors import Unavailable
+from fairway.model.image import Rewrite
+from fairway.native import programs
+from fairway.pipeline.environments.compose import ComposeEnvironments
+from fairway.pipeline.environments.provide import Provider, Rules
+from fairway.pipeline.environments.remains import EnvironmentRemains
+from fairway.pipeline.environments.resolve import ComposeResolver, Program
+from fairway.settings import Settings, ca_bundle, proxy_environment
+
+_POLL_S: Final = 1.0
+
+
+def compose_environments(settings: Settings, docker: Docker) -> ComposeEnvironments:
+    """Environments of Compose files on an engine."""
+    rules = Rules(
+        rewrites=tuple(Rewrite(*item) for item in settings.pipeline.images.items()),
+        proxies=proxy_environment(),
+        ca_bundle=ca_bundle(),
+    )
+    program = compose_program(settings)
+    return ComposeEnvironments(
+        docker,
+        program,
+        Provider(docker, Builder(docker), rules),
+        trusting=ComposeResolver(program),
+        confined=ComposeResolver(program),
+        root=settings.data / "environments",
+    )
+
+
+def environment_remains(
+    settings: Settings, docker: Docker | None, owner: str
+) -> tuple[EnvironmentRemains, ...]:
+    """What clears away after environments. `owner`: as it marks things in the engine."""
+    if docker is None:
+        return ()
+    return (EnvironmentRemains(docker, settings.data / "environments", owner=owner),)
+
+
+def compose_program(settings: Settings) -> Program:
+    """Docker Compose of ours; waits where a build of it is under way."""
+
+    async def find(told: Callable[[str], Awaitable[None]]) -> Path:
+        said = ""
+        while True:
+            try:
+                return (await blocking(programs.find, settings.native.dir)).compose
+            except Unavailable as error:
+                if not await blocking(programs.progress):
+                    raise
+                if not said:  # how far it is changes all the time, and is nobody's log
+                    said = str(error)
+                    await told(f"{said}; the environment starts when they are there")
+            await asyncio.sleep(_POLL_S)
+
+    return find
