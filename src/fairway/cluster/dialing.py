@@ -2,82 +2,67 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
-import httpx
 import msgspec
 
-from fairway.cluster.target import Target, tls_context
-from fairway.kit.aio import blocking
-from fairway.kube import errors
+from fairway.cluster.target import Target
+from fairway.kube import Actor, Connection, Kube, connect
 
-_JSON: Final = "application/json"
+MANAGER: Final = "fairway"
 
 
-class HttpClient:
-    """`known.Client` by HTTP. Each request has the deadline that it was made with."""
+def connection(target: Target) -> Connection:
+    """A target as `kube/` takes it."""
+    return Connection(
+        server=target.server,
+        ca=target.ca.encode(),
+        certificate=target.cert.encode(),
+        key=target.key,
+        token=target.token,
+        username=target.username,
+        password=target.password,
+        insecure=target.insecure,
+        server_name=target.server_name,
+    )
 
-    def __init__(
-        self,
-        target: Target,
-        *,
-        timeout_s: float,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
+
+class Dialed:
+    """`known.Client` over `kube/`; opened with the first request, which tells what is wrong."""
+
+    def __init__(self, target: Target, *, timeout_s: float) -> None:
         self._target = target
         self._timeout_s = timeout_s
-        self._transport = transport
-        self._http: httpx.AsyncClient | None = None
+        self._kube: Kube | None = None
 
     async def request(
         self, method: str, path: str, body: Any = None, *, content_type: str = ""
     ) -> Any:
         """One request; the answer's JSON, or its text. Raises an error of `kube.errors`."""
-        headers = {"Accept": _JSON}
-        content: bytes | None = None
-        if body is not None:
-            content = msgspec.json.encode(body)
-            headers["Content-Type"] = content_type or _JSON
+        if self._kube is None:
+            self._kube = await connect(connection(self._target), Actor(manager=MANAGER))
+        parts = urlsplit(path)
+        answer = await self._kube.raw(
+            method,
+            parts.path,
+            query=dict(parse_qsl(parts.query)),
+            body=body,
+            headers={"content-type": content_type} if content_type else None,
+            timeout=self._timeout_s,
+        )
         try:
-            async with asyncio.timeout(self._timeout_s):
-                http = await self._opened()
-                url = self._target.server + path
-                answer = await http.request(method, url, content=content, headers=headers)
-        except TimeoutError as error:
-            raise errors.unavailable(
-                self._target.server, f"no answer within {self._timeout_s:g} s"
-            ) from error
-        except httpx.HTTPError as error:
-            raise errors.unavailable(self._target.server, error) from error
-        if answer.status_code >= 400:
-            given = {name.lower(): value for name, value in answer.headers.items()}
-            raise errors.refused(answer.status_code, answer.content, given)
-        try:
-            return msgspec.json.decode(answer.content)
+            return msgspec.json.decode(answer.body)
         except msgspec.DecodeError:
-            return answer.text
+            return answer.body.decode("utf-8", "replace")
 
     async def close(self) -> None:
         """End its connections."""
-        http, self._http = self._http, None
-        if http is not None:
-            await http.aclose()
-
-    async def _opened(self) -> httpx.AsyncClient:
-        if self._http is None:
-            context = await blocking(tls_context, self._target)
-            own = self._target.authorization
-            self._http = httpx.AsyncClient(
-                verify=context or True,
-                headers={"Authorization": own} if own else {},
-                timeout=None,  # noqa: S113 each request has a deadline of its own
-                trust_env=False,
-                transport=self._transport,
-            )
-        return self._http
+        kube, self._kube = self._kube, None
+        if kube is not None:
+            await kube.close()
 
 
-def dial(target: Target, *, timeout_s: float) -> HttpClient:
+def dial(target: Target, *, timeout_s: float) -> Dialed:
     """`known.Dial`."""
-    return HttpClient(target, timeout_s=timeout_s)
+    return Dialed(target, timeout_s=timeout_s)
