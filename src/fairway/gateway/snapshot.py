@@ -83,6 +83,7 @@ class World(Struct, frozen=True):
     place: Place
     objects: Mapping[str, Sequence[Object]]  # by kind
     refused: Mapping[Ref, str] = {}
+    assigned: Mapping[Ref, tuple[str, ...]] = {}  # `Composed.addresses` of the time before
 
     def of(self, kind: str) -> Sequence[Object]:
         """The observed objects of a kind."""
@@ -121,14 +122,15 @@ class Composed(Struct, frozen=True):
     controllers stay.
 
     `origin` says which objects a resource came from, by `"<kind>/<name>"` (`"routes/fw-80"`): those
-    to suspect when Envoy refuses it. Names in `addresses` are what Envoy's machine must own.
+    to suspect when Envoy refuses it. `addresses` are those of Gateways and Services: hand them to
+    the next `World` as `assigned`, so that nobody's address moves before its status is written.
     """
 
     snapshot: Snapshot
     statuses: Mapping[Ref, Mapping[str, Any]]
     warnings: tuple[Warned, ...] = ()
     origin: Mapping[str, frozenset[Ref]] = {}
-    addresses: Mapping[Ref, str] = {}
+    addresses: Mapping[Ref, tuple[str, ...]] = {}
 
 
 def file_of(kind: ResourceKind, name: str = "") -> str:

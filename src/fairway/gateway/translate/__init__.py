@@ -1,0 +1,1 @@
+"""Checked routes and listeners to Envoy v3 resources, as plain dicts."""
