@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from fairway.kube.caller import Actor
-from fairway.kube.client import EVERYTHING, Kube, Page, Selection
+from fairway.kube.client import EVERYTHING, Kube, Selection
 from fairway.kube.connection import Connection, from_file, from_kubeconfig
 from fairway.kube.http import open_transport
+from fairway.kube.informer import Informer, own_key, owner_key
 from fairway.kube.kind import Json, Key, Kind
+from fairway.kube.page import Page
+from fairway.kube.workqueue import WorkQueue
 
 __all__ = [
     "EVERYTHING",
     "Actor",
     "Connection",
+    "Informer",
     "Json",
     "Key",
     "Kind",
     "Kube",
     "Page",
     "Selection",
+    "WorkQueue",
     "connect",
     "from_file",
     "from_kubeconfig",
+    "own_key",
+    "owner_key",
 ]
 
 

@@ -16,6 +16,7 @@ from fairway.kube import objects
 from fairway.kube.caller import CALL_S, Actor, Caller, Query
 from fairway.kube.errors import KubeConflict, KubeNotFound
 from fairway.kube.kind import Json, Kind
+from fairway.kube.page import Page, RawPage, read_page
 from fairway.kube.transport import Response, Stream, Transport
 
 PAGE: Final = 500
@@ -44,14 +45,6 @@ class Selection(Struct, frozen=True, kw_only=True):
 
 
 EVERYTHING: Final = Selection()
-
-
-class Page(Struct, frozen=True):
-    """One page of a list; `version` is the collection's, `rest` continues it ("" at its end)."""
-
-    items: list[Json]
-    version: str
-    rest: str
 
 
 class Kube:
@@ -139,21 +132,27 @@ class Kube:
         timeout: float = CALL_S,
     ) -> Page:
         """One page of a list; `limit` 0 is all at once. Raises `KubeExpired` for an old `rest`."""
-        query = {**_selectors(selection), "limit": limit or None, "continue": rest}
+        raw = await self.raw_page(kind, selection, limit=limit, rest=rest, timeout=timeout)
+        return Page(list(raw.objects()), raw.version, raw.rest)
+
+    async def raw_page(
+        self,
+        kind: Kind,
+        selection: Selection = EVERYTHING,
+        *,
+        limit: int = PAGE,
+        rest: str = "",
+        timeout: float = CALL_S,
+    ) -> RawPage:
+        """As `page`, with objects that are made one at a time: for caches, which keep less."""
         request = self._caller.prepare(
             "GET",
             kind.path(selection.namespace),
-            query=query,
+            query={**_selectors(selection), "limit": limit or None, "continue": rest},
             headers={"accept": _MANY} if selection.metadata_only else None,
         )
-        answer = await self._caller.call(request, timeout=timeout)
-        meta = objects.metadata(answer)
-        items = answer.get("items") or []
-        for item in items:
-            # A list leaves out what its own kind says of all its items.
-            item.setdefault("apiVersion", kind.api_version)
-            item.setdefault("kind", kind.kind)
-        return Page(items, str(meta.get("resourceVersion") or ""), str(meta.get("continue") or ""))
+        answer = await self._caller.send(request, timeout=timeout)
+        return read_page(kind, answer.body, self.server)
 
     def watch(
         self,
