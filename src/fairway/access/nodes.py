@@ -42,7 +42,7 @@ def serving(db: Connection, cluster: str) -> Token | None:
     return good[-1] if good else None
 
 
-def renew(db: Connection, cluster: str) -> NodeToken:
+def renew(db: Connection, cluster: str, *, lasts_ms: int = LASTS_MS) -> NodeToken:
     """A new token for a cluster's nodes. The former ones hold on: see `end_others`."""
     user = users.ensure_machine(db, LOGIN + cluster)
     if not (user.admin and user.active):  # an admin sees every image; the scope lets it pull only
@@ -52,7 +52,7 @@ def renew(db: Connection, cluster: str) -> NodeToken:
         user.id,
         name=f"nodes of {cluster}",
         scopes=[TokenScope.REGISTRY_PULL],
-        expires=clock.now() + LASTS_MS,
+        expires=clock.now() + lasts_ms,
         actor=_ACTOR,
     )
     return NodeToken(made.id, made.value)

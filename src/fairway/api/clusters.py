@@ -10,7 +10,7 @@ from msgspec import structs
 
 from fairway.access.authorise import require_admin
 from fairway.access.identity import Identity
-from fairway.api import guard, shown
+from fairway.api import guard, loading, shown
 from fairway.api.services import Svc, Who, Word, here
 from fairway.client.wire import cluster as wire
 from fairway.client.wire.common import Page
@@ -110,7 +110,22 @@ async def show_access(*, services: Svc, who: Who, cluster: Word) -> wire.Cluster
     return wire.ClusterAccess(name=cluster, server=door.address(cluster), ca=await door.authority())
 
 
+@post("/clusters/{cluster:str}/images", summary="Put an image onto nodes", status_code=200)
+async def load_image(
+    *, services: Svc, who: Who, cluster: Word, data: JSONBody[wire.ImageLoad]
+) -> Page[wire.LoadedImage]:
+    """Every node pulls it now, before a pod needs it. For admins."""
+    require_admin(who)
+    clusters = _clusters(services)
+    name = await clusters.resolve(cluster)
+    registry = services.addresses.registry
+    wanted = await services.database.read(loading.references, who, registry, data.image)
+    found = await clusters.load(who.login, name, wanted, registry=registry)
+    return Page(items=[wire.LoadedImage(**structs.asdict(one)) for one in found])
+
+
 ROUTES = [
+    load_image,
     list_clusters,
     show_cluster,
     add_cluster,

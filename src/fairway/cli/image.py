@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from fairway.cli import get as getting
 from fairway.cli import kinds, output
 from fairway.cli.session import Session, connected, dry_run_option, repo_option
+from fairway.client.wire.cluster import ImageLoad, LoadedImage
+from fairway.client.wire.common import Page
 from fairway.client.wire.system import Image, System
+
+_PULLS_S: Final = 900.0
 
 
 @click.group("image")
@@ -89,6 +93,42 @@ def _data(kind: str, items: list[dict[str, Any]], form: str) -> None:
         return
     data = output.versioned(kind, {"items": items})
     output.emit(output.json_text(data) if form == "json" else output.yaml_text(data))
+
+
+@image.command("load")
+@click.argument("image")
+@click.option("--cluster", default="in-cluster", metavar="NAME",
+              help="The cluster; the home cluster unless given.")  # fmt: skip
+@output.format_option
+@connected
+def load(session: Session, image: str, *, cluster: str, output: str) -> None:
+    """Have every node of a cluster pull IMAGE now, before a pod needs it.
+
+    IMAGE is a digest, or a name in Fairway's registry. Exit code 1 when a node lacks it then.
+    """
+    from fairway.client.http import Api
+
+    found = session.context
+    api = Api(found.url, found.token, ca=found.ca, timeout_s=_PULLS_S)
+    try:
+        path = f"/clusters/{cluster}/images"
+        done = api.post(path, ImageLoad(image=image), Page[LoadedImage]).items
+    finally:
+        api.close()
+    _print_loaded(done, output)
+
+
+def _print_loaded(done: list[LoadedImage], form: str) -> None:
+    if form == "name":
+        for one in done:
+            output.emit(one.node)
+    elif form in {"table", "wide"}:
+        rows = [[one.node, one.image, "yes" if one.loaded else "no", one.detail] for one in done]
+        output.emit(output.table(["NODE", "IMAGE", "LOADED", "DETAIL"], rows))
+    else:
+        _data("loaded-images", [output.plain(one) for one in done], form)
+    if not all(one.loaded for one in done):
+        raise click.exceptions.Exit(1)
 
 
 @image.command("ls")

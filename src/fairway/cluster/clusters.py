@@ -10,11 +10,14 @@ from typing import Any, Final
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from fairway.cluster import kubeconfig, looking, registered
+from fairway.cluster import kubeconfig, loading, looking, registered
 from fairway.cluster.known import Client, Dial, Health, Kind, Known, Own, Owned, State
+from fairway.cluster.loading import Loaded
+from fairway.cluster.pull_secret import pull_secret, unreachable_registry
 from fairway.cluster.registered import LABEL, NAMESPACE, NAMESPACES, Registered
 from fairway.cluster.target import Target
 from fairway.kit import clock
+from fairway.kit.net import is_loopback
 from fairway.model.errors import Conflict, FairwayError, NotFound, Unavailable
 from fairway.store import audit
 from fairway.store.database import Database
@@ -193,6 +196,28 @@ class Clusters:
         await self._note(actor, "cluster.delete-embedded", name, None)
         await self._owned.delete(name)
         self._prepared.discard(name)
+
+    async def load(
+        self, actor: str, name: str, images: Sequence[str], *, registry: str
+    ) -> list[Loaded]:
+        """Have every node of a cluster pull images of our registry now. Raises as `loading.load`.
+
+        Nodes of an embedded cluster have a token of their own; others get one for this alone.
+        """
+        own = {one.name: one for one in await self._owned.own()}
+        embedded = name in own and own[name].kind is Kind.EMBEDDED
+        if not embedded and is_loopback(registry):
+            raise unreachable_registry(name, registry)
+        client = await self.client(name)
+        try:
+            await looking.prepare(client)
+            await self._note(actor, "cluster.load-image", name, list(images))
+            if embedded:
+                return await loading.load(client, images)
+            async with pull_secret(self._database, client, name, registry) as secret:
+                return await loading.load(client, images, pull_secret=secret)
+        finally:
+            await client.close()
 
     # Inside
 

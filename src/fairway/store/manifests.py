@@ -72,6 +72,18 @@ def find(db: Connection, name: str, reference: str) -> Stored | None:
     return None if row is None else Stored(row.digest, row.media_type, bytes(row.body), row.touched)
 
 
+def holders(db: Connection, digest: str, *, limit: int = 100) -> list[str]:
+    """The repositories of our registry that have a manifest of that digest, by name."""
+    query = (
+        select(registry_repository.c.name)
+        .join(manifest, manifest.c.registry_repository == registry_repository.c.id)
+        .where(manifest.c.digest == digest)
+        .order_by(registry_repository.c.name)
+        .limit(limit)
+    )
+    return list(db.execute(query).scalars())
+
+
 def touch(db: Connection, name: str, reference: str) -> Stored | None:
     """`find` for whoever goes on to need it."""
     found = find(db, name, reference)
