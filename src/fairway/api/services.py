@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 from litestar import Request
@@ -16,6 +16,7 @@ from fairway.access.keyring import Keyring
 from fairway.access.tokens import Tokens
 from fairway.api.hub import Hub
 from fairway.api.scrapes import Scrapes
+from fairway.client.wire.system import Component
 from fairway.cluster.clusters import Clusters
 from fairway.cluster.known import Door
 from fairway.kit.aio import Wake
@@ -40,6 +41,8 @@ class Addresses(Struct, frozen=True, kw_only=True):
     version: str = ""
 
 
+Parts = Callable[[], Awaitable[Sequence[Component]]]
+"""The supervised parts of the system and how they are."""
 Check = Callable[[], Awaitable[str]]
 """Says how a part of the system is, in words. Raises `FairwayError` when it is not well."""
 
@@ -65,6 +68,7 @@ class Services(Struct, frozen=True, kw_only=True):
     clusters: Clusters | None = None
     door: Door | None = None  # users' way to clusters
     checks: Mapping[str, Check] = field(default_factory=dict)  # parts of the system, by name
+    parts: Sequence[Parts] = ()  # supervised ones
     requests: Requests = field(default_factory=Requests)
     scrapes: Scrapes = field(default_factory=Scrapes)
     private_metrics: bool = False  # reachable from elsewhere: /metrics needs a token

@@ -88,9 +88,10 @@ async def checked(checks: Mapping[str, Check]) -> list[wire.Component]:
 
 @get("/components", summary="The parts of the system")
 async def list_components(*, services: Svc, who: Who) -> Page[wire.Component]:
-    """Each with its health."""
+    """Each with its health; supervised ones with their state, since when, restarts and why."""
     guard.signed_in(who)
-    return Page(items=await checked(services.checks))
+    supervised = [one for part in services.parts for one in await part()]
+    return Page(items=[*await checked(services.checks), *supervised])
 
 
 @get("/queue", summary="What waits, and why")

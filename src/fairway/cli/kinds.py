@@ -319,8 +319,10 @@ COMPONENTS: Final = Kind(
     label=lambda one: one.name,
     columns={
         "NAME": lambda one: one.name,
-        "STATE": lambda one: "healthy" if one.healthy else "unhealthy",
-        "DETAIL": lambda one: one.detail,
+        "STATE": lambda one: one.state or ("healthy" if one.healthy else "unhealthy"),
+        "SINCE": lambda one: age(one.since) if one.since else "",
+        "RESTARTS": lambda one: str(one.restarts) if one.restarts else "",
+        "DETAIL": lambda one: one.reason or one.detail,
     },
     pages=False,
 )

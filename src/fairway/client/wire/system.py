@@ -73,6 +73,10 @@ class Component(Struct, kw_only=True):
     name: str
     healthy: bool
     detail: str = ""
+    state: str = ""  # of one that is supervised: waiting, starting, ready, unready, failed, stopped
+    since: str = ""  # when it came into that state
+    restarts: int = 0
+    reason: str = ""  # why it is not ready, or why it was restarted last
 
 
 class Parked(Struct, kw_only=True):
