@@ -15,13 +15,26 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "postgres": ("postgresql",),
     "images": ("mmdebstrap",),
     "clients": ("git", "skopeo", "buildah", "docker-registry", "busybox-static"),
+    "kubernetes": (
+        "containerd",
+        "runc",
+        "containernetworking-plugins",
+        "iptables",
+        "conntrack",
+        "iproute2",
+        "busybox-static",
+    ),
 }
+
+# Other packages bring these too, and Debian's would take their place (Docker's containerd.io).
+_ANY_WILL_DO = {"containerd": "containerd", "runc": "runc"}
 
 _state = {"updated": False}
 
 
 def missing(packages: tuple[str, ...]) -> list[str]:
     """Those of `packages` that dpkg does not hold as installed."""
+    packages = tuple(name for name in packages if not shutil.which(_ANY_WILL_DO.get(name, "")))
     if shutil.which("dpkg-query") is None:
         return [name for name in packages if shutil.which(_program(name)) is None]
     listed = subprocess.run(

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
-from fairwaydev import apt, images, tools, venv
+from fairwaydev import apt, images, native, tools, venv
 from fairwaydev.say import Failed, answer, detail, run, say
 
 
@@ -41,6 +41,8 @@ class Services:
         if need == "tools":
             for name in tools.TOOLS:  # before the tests: building takes longer than they may
                 tools.build(name)
+        if need == "native":
+            native.build()
         if need == "postgres" and "FAIRWAY_TEST_POSTGRES" not in self._env:
             self._env["FAIRWAY_TEST_POSTGRES"] = self._postgres()
         if need == "docker" and "DOCKER_HOST" not in self._env:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from fairwaydev import compat, venv
+from fairwaydev import compat, native, venv
 from fairwaydev.children import child, end_in_good_order
 from fairwaydev.say import ROOT, Failed, cache_folder, detail, say, stop
 from fairwaydev.services import Services
@@ -68,16 +68,34 @@ SUITES: dict[str, Suite] = {
     "protocol": Suite(
         "real clients against our protocols",
         ("tests/protocol",),
-        ("clients", "images", "postgres", "docker"),
+        ("clients", "images", "postgres", "docker", "native"),
         minutes=20,
     ),
     "e2e": Suite(
         "the program as a person uses it",
         ("tests/e2e",),
-        ("clients", "images", "postgres", "docker"),
+        ("clients", "images", "postgres", "docker", "kubernetes", "native"),
         minutes=30,
     ),
     "crash": Suite("Fairway killed at random moments", ("tests/crash",), ("docker",), minutes=20),
+    "native": Suite(
+        "the Go programs: vet, staticcheck, their own tests, what they say of themselves",
+        ("tests/native",),
+        ("native",),
+        checks=native.CHECKS,
+    ),
+    "kubernetes": Suite(
+        "the embedded Kubernetes, and the client that all chapters use",
+        ("tests/kubernetes",),
+        ("docker", "kubernetes", "native"),
+        minutes=30,
+    ),
+    "gateway-api": Suite(
+        "the Gateway API's own conformance suite",
+        ("tests/gateway_api",),
+        ("docker", "kubernetes", "native"),
+        minutes=30,
+    ),
 }
 
 
@@ -153,8 +171,11 @@ def _run_pytest(result: Result, python: Path, env: dict[str, str], words: list[s
 def _checks(result: Result, suite: Suite) -> None:
     for words in suite.checks:
         detail(" ".join(words))
-        program = venv.VENV / "bin" / words[0]
-        if child([program, *words[1:]], {}, 600) == 0:
+        if words[0] == "go":
+            command, env = native.go_command(words[1:])
+        else:
+            command, env = [venv.VENV / "bin" / words[0], *words[1:]], {}
+        if child(command, env, suite.minutes * 60) == 0:
             result.passed += 1
         else:
             result.failed += 1
@@ -221,6 +242,14 @@ def _arguments(words: list[str]) -> tuple[list[str], list[str]]:
     return names or list(SUITES), words
 
 
+def _start_building() -> None:
+    """The Go programs take minutes: they are built while other suites run."""
+    try:
+        native.in_background()
+    except Failed as error:
+        print(f"error: {error}", flush=True)  # and again in each suite that needs them
+
+
 def main() -> None:
     """The command."""
     if sys.argv[1:2] in (["-h"], ["--help"]):
@@ -230,6 +259,8 @@ def main() -> None:
     end_in_good_order()
     results: list[Result] = []
     try:
+        if any("native" in SUITES[name].needs for name in names):
+            _start_building()
         venv.provide()
         with Services() as services:
             for name in names:

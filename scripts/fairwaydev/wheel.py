@@ -1,11 +1,14 @@
-"""scripts/wheel [FOLDER]: builds the wheel and the source archive, into dist/ unless told."""
+"""scripts/wheel [FOLDER]: builds the wheels and the source archive, into dist/ unless told.
+
+`fairway` is the product; `fairway_native` holds the Go programs for machines like this one.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from fairwaydev import uv, venv
+from fairwaydev import native, uv, venv
 from fairwaydev.say import ROOT, Failed, say, stop
 
 
@@ -17,9 +20,11 @@ def main() -> None:
         say(f"building into {folder}")
         words = ("build", "--quiet", "--no-build-isolation", "--python", venv.python())
         uv.uv(*words, "--out-dir", folder, ROOT)
+        native.build()
+        uv.uv(*words, "--wheel", "--out-dir", folder, native.SOURCE / "wheel")
     except Failed as error:
         stop(str(error))
-    for built in sorted(folder.glob("fairway-*")):
+    for built in sorted(folder.glob("fairway[-_]*")):
         print(built)
 
 
