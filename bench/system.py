@@ -29,7 +29,9 @@ _FAIRWAY = [sys.executable, "-m", "fairway"]
 def _environment() -> dict[str, str]:
     home = DATA.parent / "bench-home"
     home.mkdir(parents=True, exist_ok=True)
-    return {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
+    cluster = os.environ.get("FAIRWAY_CLUSTER__EMBEDDED", "off")  # most measure without one
+    own = {**os.environ, "FAIRWAY_CLUSTER__EMBEDDED": cluster}
+    return {**own, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
 
 
 def up() -> System:

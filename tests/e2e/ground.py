@@ -21,6 +21,7 @@ from fairway.client.wire.build import Build, Stage, Step
 from fairway.model.errors import NotFound
 
 WAIT_S = 90
+_PASSED = ("LANG", "PYTHONPATH", "FAIRWAY_NATIVE__DIR")
 HEAD = "kind: pipeline\ntype: docker\nname: default\n"
 
 
@@ -54,11 +55,12 @@ class Ground:
         self.registry = f"127.0.0.1:{port}"
         programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         self.environment = {
-            **{name: os.environ[name] for name in ("LANG", "PYTHONPATH") if name in os.environ},
+            **{name: os.environ[name] for name in _PASSED if name in os.environ},
             "PATH": programs,
             "HOME": str(self.home),
             "DOCKER_HOST": docker,
             "GIT_CONFIG_NOSYSTEM": "1",
+            "FAIRWAY_CLUSTER__EMBEDDED": "off",  # tests/kubernetes has its own
             "GIT_TERMINAL_PROMPT": "0",
             "FAIRWAY_PIPELINE__IMAGES": json.dumps({"shell:*": "busybox:latest"}),
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fairway.access.tokens import Tokens
+from fairway.api.services import Parts
 from fairway.boot.door import Door
 from fairway.cluster import kubeconfig
 from fairway.cluster.clusters import Clusters
@@ -95,6 +96,7 @@ class ClusterParts:
         bridge: str = "",
     ) -> None:
         self.clusters = Clusters(database, OwnClusters(settings, embedded), dial)
+        self.parts: list[Parts] = []  # supervised ones, of the process that keeps them
         self.door = Door(settings, bridge=bridge)
         self._gate = Gate(database, tokens, self.clusters)
 

@@ -94,6 +94,9 @@ def down(settings: Settings, say: Say, *, purge: bool = False) -> None:
         say(f"stopping Fairway (pid {running.pid})")
         if not process.stop(running):
             say("it did not end in time and was killed; nothing is lost")
+    from fairway.boot.embedded import end_clusters  # noqa: PLC0415 much to import, for `down` only
+
+    end_clusters(settings.data, say, purge=purge)
     if purge:
         machines.clear_engines(settings, _owners(settings), say)
     machines.stop_engine(settings, say, purge=purge)

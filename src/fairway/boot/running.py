@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +14,12 @@ from fairway.api.app import api_app
 from fairway.api.hub import Hub
 from fairway.api.services import Addresses, Services
 from fairway.app import App
-from fairway.boot import health, machines, opening, process
+from fairway.boot import embedded, health, machines, opening, process
 from fairway.boot.clusters import ClusterParts
 from fairway.boot.opening import Opened
 from fairway.boot.registry_access import RegistryAccess
 from fairway.boot.server import Address, Router, Tls, check_free, serve
+from fairway.cluster.fleet import Fleet
 from fairway.docker.bridge import gateway
 from fairway.docker.client import Docker
 from fairway.docker.daemon import Engine
@@ -87,16 +89,17 @@ async def _run(app: App, opened: Opened, docker: Docker | None) -> None:
             cache = BuildCache(docker, most_bytes=settings.retention.build_cache_bytes)
             group.create_task(cache.run(), name="build cache")
         if "git" in settings.roles:
-            group.create_task(announcer.run(), name="refs")
-            remotes = RemoteController(remote, remote_wake)
-            group.create_task(remotes.run(), name="remotes")
-            tender = Tender(opened.database, opened.folders)
-            group.create_task(tender.run(), name="tending")
-        clusters = cluster_parts(app) if "server" in settings.roles else None
+            _start_git(group, opened, remote, remote_wake)
+        beside = embedded.Beside(settings, app.database, app.tokens)
+        kept = embedded.fleet(settings, opened.installation, beside)
+        if kept is not None:
+            group.create_task(kept.run(), name="embedded clusters")
+        clusters = cluster_parts(app, kept) if "server" in settings.roles else None
         if clusters is not None:
             group.create_task(clusters.run(), name="clusters")
         if listens:
             router = make_router(app, opened, remote, remote_wake, clusters=clusters)
+            beside.listen = partial(_listen_at, router, settings.http.port)
             listening = serve(router, addresses(app), _tls(settings))
             group.create_task(listening, name="http")
         group.create_task(app.run(), name="app")
@@ -104,9 +107,29 @@ async def _run(app: App, opened: Opened, docker: Docker | None) -> None:
             process.write_down(settings.data, settings.local_url, __version__)
 
 
-def cluster_parts(app: App) -> ClusterParts:
+def _start_git(
+    group: asyncio.TaskGroup, opened: Opened, remote: RemoteDeps, remote_wake: Wake
+) -> None:
+    """What the role `git` does besides HTTP."""
+    group.create_task(remote.announcer.run(), name="refs")
+    remotes = RemoteController(remote, remote_wake)
+    group.create_task(remotes.run(), name="remotes")
+    group.create_task(Tender(opened.database, opened.folders).run(), name="tending")
+
+
+async def _listen_at(router: Router, port: int, host: str) -> None:
+    """Serve on a cluster's bridge, without TLS: what comes there never leaves this machine."""
+    await serve(router, [Address(host, port, plain=True)])
+
+
+def cluster_parts(app: App, kept: Fleet | None = None) -> ClusterParts:
     """What of clusters a server has."""
-    return ClusterParts(app.settings, app.database, app.tokens, bridge=app.ports.gateway)
+    made = ClusterParts(
+        app.settings, app.database, app.tokens, embedded=kept, bridge=app.ports.gateway
+    )
+    if kept is not None:
+        made.parts.append(embedded.parts(kept))
+    return made
 
 
 def make_router(
@@ -165,6 +188,7 @@ def services(
         keyring=app.ports.keyring,
         clusters=clusters.clusters if clusters else None,
         door=clusters.door if clusters else None,
+        parts=clusters.parts if clusters else (),
         checks=health.checks(app),
         private_metrics=bool(app.settings.http.listen) or app.settings.http.behind_proxy,
     )

@@ -14,6 +14,7 @@ MANAGER_PORT: Final = 10257
 SCHEDULER_PORT: Final = 10259
 PROXY_HEALTH: Final = 10256
 NODE_PORT: Final = 10443
+PROVISIONER: Final = "fairway.dev/local-path"
 _PROXY_NAMES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY")
 
 
@@ -249,18 +250,26 @@ def _proxy(paths: Layout, plan: ClusterPlan, native: str) -> Start:
 
 
 def _extras(paths: Layout, plan: ClusterPlan, native: str) -> Start:
+    """Volumes of the default StorageClass, and metrics.k8s.io (a metrics-server and its flags)."""
+    config = paths.kubeconfig("node-extras")
     return Start(
         name="node",
         command=(
             native,
             "node",
-            f"--kubeconfig={paths.kubeconfig('node-extras')}",
+            f"--kubeconfig={config}",
+            f"--authentication-kubeconfig={config}",
+            f"--authorization-kubeconfig={config}",
             f"--node-name={plan.node_name}",
             f"--local-path={paths.volumes}",
-            f"--metrics-listen={plan.node}:{NODE_PORT}",
+            f"--provisioner={PROVISIONER}",
+            f"--bind-address={plan.node}",
+            f"--secure-port={NODE_PORT}",
             *_pair(paths, "node-extras", "tls-cert-file", "tls-private-key-file"),
-            f"--requestheader-client-ca-file={paths.pki / 'front-ca.crt'}",
-            "--requestheader-allowed-names=front-proxy-client",
+            f"--kubelet-certificate-authority={paths.pki / 'ca.crt'}",
+            *_pair(paths, "node-extras", "kubelet-client-certificate", "kubelet-client-key"),
+            "--kubelet-preferred-address-types=InternalIP",
+            "--metric-resolution=15s",
         ),
         inside=True,
         after=("apiserver",),

@@ -189,12 +189,20 @@ class Embedded:
         while True:
             try:
                 await supervisor.wait_ready("apiserver", seconds=_LATER_S)
-                await apply(probes.api, ground.plan)
+                await apply(probes.api, ground.plan, await blocking(_authority, ground))
             except (FairwayError, OSError) as error:
                 _log.debug("the addons of %s: %s", self.name, error)
                 await asyncio.sleep(_SOON_S)
             else:
                 return
+
+
+def _authority(ground: Ground) -> bytes | None:
+    """The cluster's authority, where there is an extension server that it signs for."""
+    if all(start.name != "node" for start in ground.starts):
+        return None
+    pair = pki.Pki(ground.paths, ground.plan).read(pki.API)
+    return pair.cert if pair else None
 
 
 def readiness(node: Any) -> str:

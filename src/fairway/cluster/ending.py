@@ -19,6 +19,7 @@ from fairway.model.errors import Unavailable
 from fairway.supervise import records
 
 _PODS_S: Final = 10.0
+_DELETED: Final = "deleted"
 
 Say = Callable[[str], None]
 
@@ -66,3 +67,23 @@ def end_all(data: Path, say: Say, *, remove: bool) -> None:
             purge(paths, plan, say)
         else:
             end(paths, plan, say)
+
+
+def mark_deleted(paths: Layout) -> None:
+    """From now on the cluster is gone: what a crash leaves of it is removed at the next start."""
+    if paths.folder.exists():
+        (paths.folder / _DELETED).touch()
+
+
+def finish_deletions(data: Path, say: Say) -> None:
+    """Remove the clusters that were marked. What cannot be removed yet is tried at the next."""
+    for mark in (data / "cluster").glob(f"*/{_DELETED}"):
+        paths = layout(data, mark.parent.name)
+        try:
+            plan = read_plan(paths)
+            if plan is not None:
+                purge(paths, plan, say)
+            else:
+                leftovers.remove_files(paths)
+        except (Unavailable, OSError) as error:
+            say(f"the cluster {mark.parent.name} is not quite removed: {error}")

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ _PROGRAMS: Final = (
 _CNI_FOLDERS: Final = (Path("/usr/lib/cni"), Path("/opt/cni/bin"), Path("/usr/libexec/cni"))
 _CNI_PLUGINS: Final = ("ptp", "host-local", "portmap", "loopback")
 _SECONDS: Final = 30.0
+_INSTALL_S: Final = 900.0
 INSTEAD: Final = "or use an existing Kubernetes: `fairway up --kubeconfig FILE`"
 
 
@@ -88,7 +90,7 @@ def programs() -> Programs:
     return Programs(paths=paths, cni=folder)
 
 
-def run(*command: str, given: str | None = None) -> str:
+def run(*command: str, given: str | None = None, seconds: float = _SECONDS) -> str:
     """Run a command of the machine; what it prints.
 
     Raises Unavailable (`cluster-command-failed`) with what it said; may be retried.
@@ -101,7 +103,7 @@ def run(*command: str, given: str | None = None) -> str:
             capture_output=True,
             text=True,
             check=False,
-            timeout=_SECONDS,
+            timeout=seconds,
             env={"PATH": _PATH, "LC_ALL": "C"},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -109,6 +111,37 @@ def run(*command: str, given: str | None = None) -> str:
     if done.returncode:
         raise _failed(command, done.stderr.strip() or f"exit status {done.returncode}")
     return done.stdout
+
+
+def said(*command: str) -> str:
+    """What a command prints on both its outputs, however it ends; "" when it cannot be run."""
+    try:
+        done = subprocess.run(  # noqa: S603 an argument list of our own, no shell
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
+
+
+def install(say: Callable[[str], None]) -> bool:
+    """As root where apt is: have Debian's packages; whether they were installed.
+
+    Raises Unavailable (`cluster-command-failed`); may be retried.
+    """
+    if os.geteuid() != 0 or shutil.which("apt-get", path=_PATH) is None:
+        return False
+    say(f"installing {' '.join(PACKAGES)} from Debian's packages for the cluster")
+    quiet = ("/usr/bin/env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q")
+    for words in (("update",), ("install", "-y", "--no-install-recommends", *PACKAGES)):
+        run(*quiet, *words, seconds=_INSTALL_S)
+    return True
 
 
 def attempt(*command: str) -> bool:

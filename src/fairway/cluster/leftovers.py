@@ -24,6 +24,7 @@ _SHIM_SOCKETS: Final = Path("/run/containerd/s")
 _CNI_RESULTS: Final = Path("/var/lib/cni/results")
 _POD_LOGS: Final = Path("/var/log/containers")
 _CONTAINER_NAMESPACE: Final = "k8s.io"
+_TASKS: Final = "io.containerd.runtime.v2.task"
 _log = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
@@ -47,22 +48,34 @@ def is_idle(paths: Layout, plan: ClusterPlan) -> bool:
 
 def end_pods(paths: Layout, plan: ClusterPlan, patience_s: float) -> int:
     """End the processes of all pods, then their shims. Returns how many processes there were."""
+    known = _tasks(paths)
     count = cgroups.end(plan.cgroup, patience_s)
-    known = shims(paths)
-    for pid in known:
+    for pid in shims(paths):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     processes.wait_for(lambda: not shims(paths), patience_s)
-    for sandbox in known.values():
-        _forget_shim(paths, sandbox)
+    _forget(paths, known)
     return count
 
 
-def _forget_shim(paths: Layout, sandbox: str) -> None:
-    """A killed shim leaves its socket, whose name containerd derives so."""
-    name = f"{paths.socket}/{_CONTAINER_NAMESPACE}/{sandbox}"
-    with contextlib.suppress(OSError):
-        (_SHIM_SOCKETS / hashlib.sha256(name.encode()).hexdigest()).unlink()
+def _tasks(paths: Layout) -> list[str]:
+    """The containers that containerd has running, or had when it ended."""
+    folder = paths.containerd_state / _TASKS / _CONTAINER_NAMESPACE
+    try:
+        return [task.name for task in folder.iterdir()]
+    except OSError:
+        return []
+
+
+def _forget(paths: Layout, tasks: list[str]) -> None:
+    """What containers leave outside our folder when their shims were killed: a socket, whose name
+    containerd derives so, and libcni's results, which it keeps where it was told nothing of.
+    """
+    for task in tasks:
+        name = f"{paths.socket}/{_CONTAINER_NAMESPACE}/{task}"
+        with contextlib.suppress(OSError):
+            (_SHIM_SOCKETS / hashlib.sha256(name.encode()).hexdigest()).unlink()
+        _remove_named(f"cni-loopback-{task}-lo")
 
 
 def sweep(paths: Layout, plan: ClusterPlan) -> None:
@@ -72,11 +85,12 @@ def sweep(paths: Layout, plan: ClusterPlan) -> None:
     for folder in (paths.containerd_state, paths.kubelet, paths.images):
         unmount(folder)
     cgroups.remove(plan.cgroup)
+    _forget(paths, _tasks(paths))
+    _remove_named(f"{plan.cgroup}-*")
     for folder in (paths.containerd_state, paths.folder / "addresses"):
         shutil.rmtree(folder, ignore_errors=True)
     paths.socket.unlink(missing_ok=True)
     paths.socket.with_name(paths.socket.name + ".ttrpc").unlink(missing_ok=True)
-    _remove_named(_CNI_RESULTS, plan.cgroup)
     _remove_log_links(paths)
 
 
@@ -87,10 +101,9 @@ def unmount(folder: Path) -> None:
         libc.umount2(os.fsencode(point), _DETACH)
 
 
-def _remove_named(folder: Path, name: str) -> None:
-    """libcni's results, which it keeps outside any folder that it could be told."""
+def _remove_named(pattern: str) -> None:
     with contextlib.suppress(OSError):
-        for path in folder.glob(f"{name}-*"):
+        for path in _CNI_RESULTS.glob(pattern):
             path.unlink(missing_ok=True)
 
 
@@ -109,6 +122,9 @@ def remove_files(paths: Layout) -> None:
         raise OSError(f"{left[0]} is still mounted; {paths.folder} was not removed")
     shutil.rmtree(paths.run, ignore_errors=True)
     if paths.folder.exists():
+        for path in paths.folder.iterdir():
+            if path.is_dir():  # the files at the top say what it was, until all else is gone
+                shutil.rmtree(path)
         shutil.rmtree(paths.folder)
     with contextlib.suppress(OSError):
         paths.folder.parent.rmdir()  # the last one's

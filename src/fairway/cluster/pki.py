@@ -20,6 +20,7 @@ from fairway.cluster.plan import ClusterPlan
 from fairway.kit.clock import Millis
 from fairway.model.errors import Unavailable
 
+EXTRAS_USER: Final = "system:fairway:node"
 MASTERS: Final = "system:masters"
 API, ETCD, FRONT = "ca", "etcd-ca", "front-ca"
 _AUTHORITIES: Final = (API, ETCD, FRONT)
@@ -46,7 +47,7 @@ def leaves(plan: ClusterPlan) -> dict[str, Leaf]:
         plan.loopback,
     )
     node = plan.node_name
-    metrics = "fairway-node.kube-system.svc"
+    metrics = "metrics-server.kube-system.svc"
 
     def client(name: str, *groups: str) -> Leaf:
         return Leaf(API, Subject(name, groups))
@@ -63,7 +64,7 @@ def leaves(plan: ClusterPlan) -> dict[str, Leaf]:
         "scheduler": Leaf(API, Subject("system:kube-scheduler", (), (plan.loopback,))),
         "proxy": client("system:kube-proxy"),
         "coredns": client("system:coredns"),
-        "node-extras": Leaf(API, Subject("system:fairway:node", (), (metrics, plan.node))),
+        "node-extras": Leaf(API, Subject(EXTRAS_USER, (), (metrics, plan.node))),
         "kubelet": Leaf(API, Subject(f"system:node:{node}", ("system:nodes",), (node, plan.node))),
         "admin": client("fairway:admin", MASTERS),
     }

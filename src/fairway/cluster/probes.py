@@ -92,7 +92,7 @@ class Probes:
             "kubelet": self._url(self.api, f"http://{plan.node}:{KUBELET_HEALTH}/healthz"),
             "proxy": self._url(self.api, f"http://{plan.node}:{commands.PROXY_HEALTH}/livez"),
             "coredns": self._dns,
-            "node": self._url(self.api, f"https://{plan.node}:{commands.NODE_PORT}/healthz"),
+            "node": self._url(self.api, f"https://{plan.node}:{commands.NODE_PORT}/livez"),
         }
 
     async def node(self) -> Mapping[str, Any]:

@@ -162,7 +162,8 @@ class Installation:
             if not name.startswith("FAIRWAY_") or name.startswith(_KEPT)
         }
         contexts = {"FAIRWAY_CONTEXTS": str(self.folder / "contexts.json")}
-        return {**kept, **contexts, **self.environment}
+        alone = {"FAIRWAY_CLUSTER__EMBEDDED": "off"}  # unless a test is about the cluster
+        return {**kept, **contexts, **alone, **self.environment}
 
     # ---- as a person -----------------------------------------------------------------------------
 

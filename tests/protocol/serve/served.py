@@ -27,6 +27,7 @@ class Served:
             "HOME": str(self.home),
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_TERMINAL_PROMPT": "0",
+            "FAIRWAY_CLUSTER__EMBEDDED": "off",  # tests/kubernetes has its own
         }
         self.log = folder / "log"
 
