@@ -39,28 +39,27 @@ class Live(Struct, frozen=True):
     generation: int = 0
 
 
-def live(routes: Iterable[Resource], ref: Ref, version: str) -> Live:
-    """The weights of a route in the routes that Envoy has; no rules where it has none of it."""
-    rules: dict[int, tuple[Share, ...]] = {}
-    for found in _routes(routes):
-        place = _place(str(found.get("name", "")), ref)
-        if place is not None and place not in rules:
-            rules[place] = _shares(found.get("route") or {})
-    return Live(version=version, rules=rules)
-
-
-def _routes(configs: Iterable[Resource]) -> Iterable[Mapping[str, Any]]:
+def by_route(configs: Iterable[Resource]) -> dict[Ref, list[Mapping[str, Any]]]:
+    """Envoy's routes by the object that they are of, which their names say:
+    `KIND/NAMESPACE/NAME/RULE/MATCH`."""
+    found: dict[Ref, list[Mapping[str, Any]]] = {}
     for config in configs:
         for host in config.get("virtual_hosts", ()):
-            yield from host.get("routes", ())
+            for route in host.get("routes", ()):
+                parts = str(route.get("name", "")).split("/")
+                if len(parts) > 3:
+                    found.setdefault(Ref(*parts[:3]), []).append(route)
+    return found
 
 
-def _place(name: str, ref: Ref) -> int | None:
-    """The rule that an Envoy route is of: `KIND/NAMESPACE/NAME/RULE/MATCH`."""
-    parts = name.split("/")
-    if len(parts) < 4 or tuple(parts[:3]) != (ref.kind, ref.namespace, ref.name):
-        return None
-    return int(parts[3]) if parts[3].isdigit() else None
+def live(routes: Iterable[Mapping[str, Any]], version: str) -> Live:
+    """The weights that an object's routes in Envoy split by; no rules where it has none of it."""
+    rules: dict[int, tuple[Share, ...]] = {}
+    for route in routes:
+        place = str(route["name"]).split("/")[3]
+        if place.isdigit() and int(place) not in rules:
+            rules[int(place)] = _shares(route.get("route") or {})
+    return Live(version=version, rules=rules)
 
 
 def _shares(action: Mapping[str, Any]) -> tuple[Share, ...]:
@@ -79,14 +78,30 @@ def _share(name: str, weight: int) -> Share | None:
     return Share(cluster.namespace, cluster.service, cluster.port, weight, cluster.version)
 
 
-def condition(found: Live, generation: int) -> dict[str, Any]:
-    """The condition of a route whose configuration is live."""
+def with_condition(status: Mapping[str, Any], found: Live, refused: str = "") -> Mapping[str, Any]:
+    """A route's status that says for each parent that takes the route whether it is live."""
+    parents = [
+        {**parent, "conditions": [*parent["conditions"], _condition(parent, found, refused)]}
+        if _accepted(parent) or refused
+        else parent
+        for parent in status.get("parents", ())
+    ]
+    return {**status, "parents": parents}
+
+
+def _accepted(parent: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    said: Iterable[Mapping[str, Any]] = parent["conditions"]
+    return next((one for one in said if (one["type"], one["status"]) == ("Accepted", "True")), None)
+
+
+def _condition(parent: Mapping[str, Any], found: Live, refused: str) -> dict[str, Any]:
+    generations = [int(one.get("observedGeneration", 0)) for one in parent["conditions"]]
     return {
         "type": CONDITION,
-        "status": "True",
-        "reason": "Confirmed",
-        "message": message(found),
-        "observedGeneration": generation,
+        "status": "False" if refused else "True",
+        "reason": "Rejected" if refused else "Confirmed",
+        "message": f"Envoy refused it: {refused}" if refused else message(found),
+        "observedGeneration": max(generations, default=0),
     }
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from fairway.gateway.snapshot import Composed, Object, Ref, World
 
@@ -67,7 +68,7 @@ def as_served(world: World, held: Mapping[Ref, Held]) -> World:
         kind: [served for one in found if (served := _served(held, kind, one)) is not None]
         for kind, found in world.objects.items()
     }
-    return World(place=world.place, objects=objects, refused=world.refused)
+    return replace(world, objects=objects)
 
 
 def _served(held: Mapping[Ref, Held], kind: str, found: Object) -> Object | None:
@@ -78,7 +79,7 @@ def _served(held: Mapping[Ref, Held], kind: str, found: Object) -> Object | None
 def as_told(world: World, held: Mapping[Ref, Held]) -> World:
     """What statuses are made from while some objects are held back."""
     refused = {ref: one.message for ref, one in held.items()}
-    return World(place=world.place, objects=world.objects, refused={**world.refused, **refused})
+    return replace(world, refused={**world.refused, **refused})
 
 
 def suspects(
@@ -104,18 +105,23 @@ def _changed(now: Object | None, before: Object | None) -> bool:
     return now is not before and content_of(now) != content_of(before)
 
 
-async def culprits(found: Sequence[Ref], attempt: Attempt, message: str) -> dict[Ref, str]:
+async def culprits(
+    found: Sequence[Ref], attempt: Attempt, message: str, *, whole: bool = True
+) -> dict[Ref, str]:
     """Which of `found` Envoy refuses, with its words.
 
     First all are held back, then they are added in halves: at no time is anything given up that
     Envoy had. `attempt` is asked about 2 log2(n) times for each that is bad. Where Envoy refuses
-    even without any of them, all of them are held back: it is none of theirs alone.
+    even without any of them, it is none of theirs alone: all are held back if `found` is the
+    `whole` origin of what was refused, none otherwise.
     """
     everything = frozenset(found)
-    if len(everything) == 1:
+    if len(everything) == 1 and whole:
         return {found[0]: message}
     if (said := await attempt(everything)) is not None:
-        return dict.fromkeys(found, said)
+        return dict.fromkeys(found, said) if whole else {}
+    if len(everything) == 1:
+        return {found[0]: message}
     bad: dict[Ref, str] = {}
     waiting = set(found)
     stack = [list(found)[len(found) // 2 :], list(found)[: len(found) // 2]]
