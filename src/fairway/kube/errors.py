@@ -150,13 +150,15 @@ def refused(
     simple = _SIMPLE.get(status)
     if simple is not None:
         return simple(message, code=simple.code)
-    if status in (400, 422):
+    if status in (400, 422) or _UNTYPED in message:
         return KubeInvalid(message, fields=_fields(message, details))
     if status >= 500:
         return KubeUnavailable(f"the Kubernetes API failed: {message}", code="kube-unavailable")
     return KubeInvalid(f"{message} (status {status})")
 
 
+# Server-side apply answers 500 to an object that does not fit its kind's schema.
+_UNTYPED: Final = "failed to create typed patch object"
 _SIMPLE: Final[dict[int, type[FairwayError]]] = {
     401: KubeUnauthenticated,
     403: KubeForbidden,
@@ -224,7 +226,7 @@ def _fields(message: str, details: Mapping[str, Any]) -> tuple[FieldError, ...]:
 
 
 _STRICT: Final = re.compile(r'(?P<what>unknown field|duplicate field) "(?P<path>[^"]*)"')
-_TYPED: Final = re.compile(r"(?:^|[:,] ?|\[)\.(?P<path>[^\s:]+): (?P<what>[^,\]]+)")
+_TYPED: Final = re.compile(r"\s\.(?P<path>\S+): (?P<what>[^\n]+)")
 
 
 def strict_fields(message: str) -> list[FieldError]:
@@ -239,6 +241,6 @@ def strict_fields(message: str) -> list[FieldError]:
     ]
     if found:
         return found
-    if "typed patch object" not in message and "merging" not in message:
+    if _UNTYPED not in message:
         return []
     return [FieldError(each["path"], each["what"].strip()) for each in _TYPED.finditer(message)]
