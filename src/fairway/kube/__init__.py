@@ -9,6 +9,7 @@ from fairway.kube.http import open_transport
 from fairway.kube.informer import Informer, own_key, owner_key
 from fairway.kube.kind import Json, Key, Kind
 from fairway.kube.page import Page
+from fairway.kube.pods import Logs, Pods
 from fairway.kube.workqueue import WorkQueue
 
 __all__ = [
@@ -20,7 +21,9 @@ __all__ = [
     "Key",
     "Kind",
     "Kube",
+    "Logs",
     "Page",
+    "Pods",
     "Selection",
     "WorkQueue",
     "connect",

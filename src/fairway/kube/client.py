@@ -14,6 +14,7 @@ from msgspec import Struct, structs
 
 from fairway.kube import objects
 from fairway.kube.caller import CALL_S, Actor, Caller, Query
+from fairway.kube.discovery import Discovery
 from fairway.kube.errors import KubeConflict, KubeNotFound
 from fairway.kube.kind import Json, Kind
 from fairway.kube.page import Page, RawPage, read_page
@@ -51,9 +52,16 @@ class Kube:
     """One API server for one actor. Safe to use from many tasks at once."""
 
     def __init__(
-        self, transport: Transport, actor: Actor, *, on_warning: Callable[[str], None] | None = None
+        self,
+        transport: Transport,
+        actor: Actor,
+        *,
+        on_warning: Callable[[str], None] | None = None,
+        kinds: Discovery | None = None,
     ) -> None:
+        """`on_warning` is told the server's warnings (deprecated kinds, dropped fields)."""
         self._caller = Caller(transport, actor, on_warning=on_warning)
+        self.kinds = kinds or Discovery(self._caller)
 
     @property
     def caller(self) -> Caller:
@@ -72,7 +80,12 @@ class Kube:
 
     def acting(self, actor: Actor) -> Kube:
         """The same server for another actor, over the same connections."""
-        return Kube(self._caller.transport, actor, on_warning=self._caller.on_warning)
+        return Kube(
+            self._caller.transport,
+            actor,
+            on_warning=self._caller.on_warning,
+            kinds=self.kinds,
+        )
 
     def as_user(self, user: str, *groups: str) -> Kube:
         """The same server, judged by the rights of `user` in `groups` (impersonation)."""
@@ -347,6 +360,15 @@ class Kube:
             except KubeConflict:
                 if tries <= 0:
                     raise
+
+    async def scale(
+        self, kind: Kind, name: str, namespace: str, replicas: int, *, dry_run: bool = False
+    ) -> Json:
+        """Set how many replicas are wanted; returns the `Scale`."""
+        body = {"spec": {"replicas": replicas}}
+        return await self.patch(
+            kind, name, namespace, body=body, subresource="scale", dry_run=dry_run
+        )
 
     # ---- anything else ---------------------------------------------------------------------------
 
