@@ -1,0 +1,195 @@
+"""One Envoy with a composed configuration, echoing servers behind it, callers in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+from gatewayworld import composed, manifests, service, static
+
+from fairway.gateway.envoy.process import program
+from fairway.gateway.snapshot import Composed
+
+
+class Echo:
+    """Answers with what it was asked, as JSON. `?status=N` answers N, `?fail=N&id=X` fails the
+    first N requests of an id with 500 (`status`), `?wait=S` waits first."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.address = ("", 0)
+        self.asked: list[dict[str, Any]] = []
+        self._failed: dict[str, int] = {}
+
+    async def client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                first, *lines = head.split("\r\n")
+                pairs = [line.split(": ", 1) for line in lines if ": " in line]
+                headers = {name.lower(): value for name, value in pairs}
+                await reader.readexactly(int(headers.get("content-length", "0")))
+                method, target, _ = first.split(" ")
+                await self._answer(method, target, headers, writer)
+        writer.close()
+
+    async def _answer(
+        self, method: str, target: str, headers: dict[str, str], writer: asyncio.StreamWriter
+    ) -> None:
+        query = {key: values[0] for key, values in parse_qs(urlsplit(target).query).items()}
+        seen = {"backend": self.name, "method": method, "path": target, "headers": headers}
+        self.asked.append(seen)
+        if "wait" in query:
+            await asyncio.sleep(float(query["wait"]))
+        status = int(query.get("status", "200"))
+        if "fail" in query:
+            done = self._failed.get(query["id"], 0)
+            self._failed[query["id"]] = done + 1
+            status = status if done < int(query["fail"]) else 200
+        body = json.dumps(seen).encode()
+        more = "X-From: upstream\r\nX-Gone: 1\r\n"
+        writer.write(
+            f"HTTP/1.1 {status} OK\r\n{more}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        )
+        await writer.drain()
+
+
+class Answer(NamedTuple):
+    """What a caller got."""
+
+    status: int
+    headers: Mapping[str, list[str]]
+    body: bytes
+
+    @property
+    def echo(self) -> dict[str, Any]:
+        """What the backend saw."""
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+    @property
+    def backend(self) -> str:
+        """Who answered."""
+        return str(self.echo["backend"])
+
+    def header(self, name: str) -> str:
+        """A header's only value."""
+        return ", ".join(self.headers.get(name, []))
+
+
+class Bench:
+    """A running gateway."""
+
+    def __init__(self, found: Composed, echoes: Mapping[str, Echo]) -> None:
+        self.composed = found
+        self.echoes = echoes
+
+    def address(self, gateway: str) -> str:
+        """A Gateway's address."""
+        refs = {
+            ref.name: at for ref, at in self.composed.addresses.items() if ref.kind == "Gateway"
+        }
+        return refs[gateway][0]
+
+    async def ask(
+        self,
+        gateway: str,
+        path: str,
+        *,
+        host: str = "example.com",
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        port: int = 8080,
+        sni: str = "",
+    ) -> Answer:
+        """One request on a connection of its own."""
+        secure = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if sni else None
+        if secure:
+            secure.check_hostname = False
+            secure.verify_mode = ssl.CERT_NONE
+        reader, writer = await asyncio.open_connection(
+            self.address(gateway), port, ssl=secure, server_hostname=sni or None
+        )
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close"]
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+        answer = await asyncio.wait_for(_read(reader, head=method == "HEAD"), 20)
+        writer.close()
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            await writer.wait_closed()
+        return answer
+
+
+async def _read(reader: asyncio.StreamReader, *, head: bool) -> Answer:
+    """An answer without waiting for the connection's end: Envoy lingers after its own answers."""
+    first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[:-2]
+    headers: dict[str, list[str]] = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        headers.setdefault(name.lower(), []).append(value)
+    body = b""
+    if headers.get("transfer-encoding") == ["chunked"]:
+        while size := int(await reader.readuntil(b"\r\n"), 16):
+            body += (await reader.readexactly(size + 2))[:-2]
+    elif not head:
+        body = await reader.readexactly(int(headers.get("content-length", ["0"])[0]))
+    return Answer(int(first.split(" ")[1]), headers, body)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    folder: Path, text: str, backends: Mapping[str, dict[str, Any]]
+) -> AsyncIterator[Bench]:
+    """A gateway for these manifests. `backends` are Services by name, each with one server."""
+    async with contextlib.AsyncExitStack() as stack:
+        echoes, objects = {}, manifests(text)
+        for name, more in backends.items():
+            echo = echoes[name] = Echo(name)
+            server = await asyncio.start_server(echo.client, "127.0.0.1", 0)
+            await stack.enter_async_context(server)
+            echo.address = server.sockets[0].getsockname()[:2]
+            objects += service(name, [echo.address], **more)
+        network = f"127.{random.randint(10, 250)}.{random.randint(0, 250)}.0/24"
+        found = composed(objects, addresses=network)
+        await stack.enter_async_context(envoy(folder, found))
+        yield Bench(found, echoes)
+
+
+@contextlib.asynccontextmanager
+async def envoy(folder: Path, found: Composed) -> AsyncIterator[None]:
+    """An Envoy with this snapshot as its static configuration."""
+    admin = folder / "admin.sock"
+    config = folder / "static.json"
+    config.write_text(json.dumps(static(found.snapshot, admin)))
+    command = [program(), "-c", config, "--concurrency", "1", "--use-dynamic-base-id", "-l", "warn"]
+    log = (folder / "envoy.log").open("wb")
+    process = await asyncio.create_subprocess_exec(*map(str, command), stdout=log, stderr=log)
+    try:
+        async with asyncio.timeout(30):
+            while not await _ready(admin):
+                assert process.returncode is None, (folder / "envoy.log").read_text()
+                await asyncio.sleep(0.02)
+        yield
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        log.close()
+
+
+async def _ready(admin: Path) -> bool:
+    try:
+        reader, writer = await asyncio.open_unix_connection(str(admin))
+    except OSError:
+        return False
+    writer.write(b"GET /ready HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    return b" 200 " in answer.split(b"\r\n", 1)[0]

@@ -1,0 +1,441 @@
+"""A real Envoy with the composed configuration does what the Gateway API says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from featurebench import Answer, Bench, serving
+
+GATEWAYS = """
+kind: Gateway
+metadata: {name: main}
+spec:
+  gatewayClassName: fairway
+  listeners: [{name: http, port: 8080, protocol: HTTP}]
+---
+kind: Gateway
+metadata: {name: isolated}
+spec:
+  gatewayClassName: fairway
+  listeners:
+  - {name: any, port: 8080, protocol: HTTP}
+  - {name: wild, port: 8080, protocol: HTTP, hostname: "*.example.com"}
+  - {name: exact, port: 8080, protocol: HTTP, hostname: a.example.com}
+"""
+ROUTES = """
+kind: HTTPRoute
+metadata: {name: matches}
+spec:
+  parentRefs: [{name: main}]
+  rules:
+  - matches: [{path: {type: PathPrefix, value: /m}}]
+    backendRefs: [{name: a, port: 80}]
+  - matches: [{path: {type: PathPrefix, value: /m/two/}}]
+    backendRefs: [{name: b, port: 80}]
+  - matches:
+    - path: {type: Exact, value: /m/two}
+    - path: {value: /m}
+      headers: [{name: Version, value: c}, {name: VERSION, value: ignored}]
+    - path: {value: /m}
+      headers: [{name: version, type: RegularExpression, value: "c[0-9]+"}]
+    - path: {value: /m}
+      queryParams: [{name: version, value: c}]
+    - path: {value: /m}
+      method: PATCH
+    - path: {type: RegularExpression, value: "/m/[0-9]+"}
+    backendRefs: [{name: c, port: 80}]
+---
+kind: HTTPRoute
+metadata: {name: filters}
+spec:
+  parentRefs: [{name: main}]
+  rules:
+  - matches: [{path: {value: /headers}}]
+    filters:
+    - type: RequestHeaderModifier
+      requestHeaderModifier:
+        set: [{name: X-Set, value: "100%set"}]
+        add: [{name: X-Add, value: more}]
+        remove: [X-Remove]
+    - type: ResponseHeaderModifier
+      responseHeaderModifier:
+        set: [{name: X-From, value: gateway}]
+        add: [{name: X-New, value: "1"}]
+        remove: [X-Gone]
+    backendRefs:
+    - name: a
+      port: 80
+      filters:
+      - type: RequestHeaderModifier
+        requestHeaderModifier: {set: [{name: X-Backend, value: a}]}
+  - matches: [{path: {value: /host}}]
+    filters: [{type: URLRewrite, urlRewrite: {hostname: one.example.org}}]
+    backendRefs: [{name: a, port: 80}]
+  - matches: [{path: {value: /sethost}}]
+    filters:
+    - type: RequestHeaderModifier
+      requestHeaderModifier: {set: [{name: Host, value: two.example.org}]}
+    backendRefs: [{name: a, port: 80}]
+  - matches: [{path: {value: /full}}]
+    filters:
+    - type: URLRewrite
+      urlRewrite: {path: {type: ReplaceFullPath, replaceFullPath: /one}}
+    backendRefs: [{name: a, port: 80}]
+  - matches: [{path: {value: /prefix}}]
+    filters:
+    - type: URLRewrite
+      urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /xyz/}}
+    backendRefs: [{name: a, port: 80}]
+  - matches: [{path: {value: /strip}}]
+    filters:
+    - type: URLRewrite
+      urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /}}
+    backendRefs: [{name: a, port: 80}]
+---
+kind: HTTPRoute
+metadata: {name: redirects}
+spec:
+  parentRefs: [{name: main}]
+  hostnames: [redirect.example.com]
+  rules:
+  - matches: [{path: {value: /plain}}]
+    filters: [{type: RequestRedirect, requestRedirect: {hostname: x.org}}]
+  - matches: [{path: {value: /scheme}}]
+    filters: [{type: RequestRedirect, requestRedirect: {scheme: https, statusCode: 301}}]
+  - matches: [{path: {value: /port}}]
+    filters: [{type: RequestRedirect, requestRedirect: {port: 8083, statusCode: 307}}]
+  - matches: [{path: {value: /p80}}]
+    filters: [{type: RequestRedirect, requestRedirect: {port: 80, statusCode: 308}}]
+  - matches: [{path: {value: /path}}]
+    filters:
+    - type: RequestRedirect
+      requestRedirect:
+        statusCode: 303
+        path: {type: ReplacePrefixMatch, replacePrefixMatch: /new}
+  - matches: [{path: {value: /whole}}]
+    filters:
+    - type: RequestRedirect
+      requestRedirect: {path: {type: ReplaceFullPath, replaceFullPath: /new}}
+---
+kind: HTTPRoute
+metadata: {name: weights}
+spec:
+  parentRefs: [{name: main}]
+  rules:
+  - matches: [{path: {value: /half}}]
+    backendRefs:
+    - {name: a, port: 80, weight: 1}
+    - {name: missing, port: 80, weight: 1}
+  - matches: [{path: {value: /zero}}]
+    backendRefs: [{name: a, port: 80, weight: 0}]
+  - matches: [{path: {value: /gone}}]
+    backendRefs: [{name: missing, port: 80}]
+  - matches: [{path: {value: /none}}]
+  - matches: [{path: {value: /empty}}]
+    backendRefs: [{name: empty, port: 80}]
+  - matches: [{path: {value: /split}}]
+    backendRefs:
+    - {name: a, port: 80, weight: 80}
+    - {name: b, port: 80, weight: 20}
+    - {name: c, port: 80, weight: 0}
+  - matches: [{path: {value: /sticky}}]
+    sessionPersistence: {sessionName: stay}
+    backendRefs:
+    - {name: a, port: 80, weight: 50}
+    - {name: b, port: 80, weight: 50}
+---
+kind: HTTPRoute
+metadata: {name: policies}
+spec:
+  parentRefs: [{name: main}]
+  rules:
+  - matches: [{path: {value: /timeout}}]
+    timeouts: {request: 200ms}
+    backendRefs: [{name: a, port: 80}]
+  - matches: [{path: {value: /try}}]
+    timeouts: {backendRequest: 200ms}
+    backendRefs: [{name: a, port: 80}]
+  - matches: [{path: {value: /never}}]
+    timeouts: {request: 0s}
+    backendRefs: [{name: a, port: 80}]
+  - matches: [{path: {value: /retry}}]
+    retry: {attempts: 2, codes: [500, 503], backoff: 10ms}
+    backendRefs: [{name: a, port: 80}]
+  - matches: [{path: {value: /mirror}}]
+    filters:
+    - {type: RequestMirror, requestMirror: {backendRef: {name: b, port: 80}}}
+    - {type: RequestMirror, requestMirror: {backendRef: {name: c, port: 80}, percent: 0}}
+    backendRefs: [{name: a, port: 80}]
+  - matches: [{path: {value: /cors}}]
+    filters:
+    - type: CORS
+      cors:
+        allowOrigins: ["https://www.foo.com", "https://*.bar.com"]
+        allowMethods: [GET, OPTIONS]
+        allowHeaders: [x-1, x-2]
+        exposeHeaders: [x-3]
+        allowCredentials: true
+        maxAge: 3600
+    backendRefs: [{name: a, port: 80}]
+  - matches: [{path: {value: /anycors}}]
+    filters:
+    - type: CORS
+      cors: {allowOrigins: ["*"], allowMethods: ["*"], allowHeaders: ["*"], allowCredentials: true}
+    backendRefs: [{name: a, port: 80}]
+  - matches: [{path: {value: /custom}}]
+    filters: [{type: ExtensionRef, extensionRef: {group: x.io, kind: Auth, name: me}}]
+    backendRefs: [{name: a, port: 80}]
+---
+kind: HTTPRoute
+metadata: {name: to-any}
+spec:
+  parentRefs: [{name: isolated, sectionName: any}]
+  rules: [{matches: [{path: {value: /any}}], backendRefs: [{name: a, port: 80}]}]
+---
+kind: HTTPRoute
+metadata: {name: to-wild}
+spec:
+  parentRefs: [{name: isolated, sectionName: wild}]
+  rules: [{matches: [{path: {value: /wild}}], backendRefs: [{name: b, port: 80}]}]
+---
+kind: HTTPRoute
+metadata: {name: to-exact}
+spec:
+  parentRefs: [{name: isolated, sectionName: exact}]
+  rules: [{matches: [{path: {value: /exact}}], backendRefs: [{name: c, port: 80}]}]
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
+    backends = {name: {} for name in "abc"}
+    text = f"{GATEWAYS}---\n{ROUTES}---\n{EMPTY}"
+    async with serving(tmp_path_factory.mktemp("envoy"), text, backends) as found:
+        yield found
+
+
+EMPTY = """
+kind: Service
+metadata: {name: empty}
+spec: {ports: [{name: web, port: 80}]}
+"""
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "backend"),
+    [
+        ("/m", {}, "a"),
+        ("/m/", {}, "a"),
+        ("/m/other", {}, "a"),
+        ("/m/two", {}, "c"),
+        ("/m/two/", {}, "b"),
+        ("/m/two/three", {}, "b"),
+        ("/m/twos", {}, "a"),
+        ("/m", {"headers": {"version": "c"}}, "c"),
+        ("/m", {"headers": {"version": "c12"}}, "c"),
+        ("/m", {"headers": {"version": "xc12"}}, "a"),
+        ("/m?version=c", {}, "c"),
+        ("/m?version=d", {}, "a"),
+        ("/m", {"method": "PATCH"}, "c"),
+        ("/m/12", {}, "c"),
+        ("/m/12/3", {}, "a"),
+        ("/m/two/12", {"headers": {"version": "c"}}, "b"),
+    ],
+)
+async def test_requests_go_where_their_most_specific_match_says(
+    bench: Bench, path: str, options: dict[str, object], backend: str
+) -> None:
+    answer = await bench.ask("main", path, **options)  # type: ignore[arg-type]
+    assert (answer.status, answer.backend) == (200, backend)
+
+
+@pytest.mark.parametrize("path", ["/mm", "/unknown", "/"])
+async def test_what_no_rule_matches_is_not_found(bench: Bench, path: str) -> None:
+    assert (await bench.ask("main", path)).status == 404
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "status"),
+    [
+        ("a.example.com", "/exact", 200),
+        ("a.example.com", "/wild", 404),
+        ("a.example.com", "/any", 404),
+        ("b.example.com", "/wild", 200),
+        ("b.example.com:8080", "/wild", 200),
+        ("b.example.com", "/any", 404),
+        ("other.org", "/any", 200),
+        ("other.org", "/wild", 404),
+        ("example.com", "/wild", 404),
+    ],
+)
+async def test_a_request_belongs_to_the_closest_listener_only(
+    bench: Bench, host: str, path: str, status: int
+) -> None:
+    assert (await bench.ask("isolated", path, host=host)).status == status
+
+
+async def test_headers_are_changed_on_the_way_there_and_back(bench: Bench) -> None:
+    asked = {"X-Set": "old", "X-Add": "one", "X-Remove": "x"}
+    answer = await bench.ask("main", "/headers", headers=asked)
+    seen = answer.echo["headers"]
+    assert (seen["x-set"], seen["x-add"], seen["x-backend"]) == ("100%set", "more", "a")
+    assert "x-remove" not in seen
+    assert (answer.header("x-from"), answer.header("x-new")) == ("gateway", "1")
+    assert "x-gone" not in answer.headers
+    assert not [name for name in (*seen, *answer.headers) if name.startswith("x-envoy-up")]
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "seen"),
+    [
+        ("/host", "one.example.org", "/host"),
+        ("/sethost", "two.example.org", "/sethost"),
+        ("/full/path?q=1", "example.com", "/one?q=1"),
+        ("/prefix", "example.com", "/xyz"),
+        ("/prefix/", "example.com", "/xyz/"),
+        ("/prefix/a?q=1", "example.com", "/xyz/a?q=1"),
+        ("/strip", "example.com", "/"),
+        ("/strip/", "example.com", "/"),
+        ("/strip/a/b", "example.com", "/a/b"),
+    ],
+)
+async def test_hosts_and_paths_are_rewritten(bench: Bench, path: str, host: str, seen: str) -> None:
+    echo = (await bench.ask("main", path)).echo
+    assert (echo["headers"]["host"], echo["path"]) == (host, seen)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "location"),
+    [
+        ("/plain", 302, "http://x.org:8080/plain"),
+        ("/scheme", 301, "https://redirect.example.com/scheme"),
+        ("/port", 307, "http://redirect.example.com:8083/port"),
+        ("/p80", 308, "http://redirect.example.com/p80"),
+        ("/path/a?q=1", 303, "http://redirect.example.com:8080/new/a?q=1"),
+        ("/whole/a", 302, "http://redirect.example.com:8080/new"),
+    ],
+)
+async def test_redirects_name_a_port_only_where_one_is_needed(
+    bench: Bench, path: str, status: int, location: str
+) -> None:
+    answer = await bench.ask("main", path, host="redirect.example.com")
+    assert (answer.status, answer.header("location")) == (status, location)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/zero", 500), ("/gone", 500), ("/none", 500), ("/empty", 503), ("/custom", 500)],
+)
+async def test_backends_that_cannot_answer_are_an_error(
+    bench: Bench, path: str, status: int
+) -> None:
+    assert (await bench.ask("main", path)).status == status
+
+
+async def test_a_missing_backend_costs_its_share_only(bench: Bench) -> None:
+    count = Counter([(await bench.ask("main", "/half")).status for _ in range(200)])
+    assert set(count) == {200, 500}
+    assert 60 < count[500] < 140  # five standard errors
+
+
+async def test_weights_split_and_zero_gets_nothing(bench: Bench) -> None:
+    count = Counter([(await bench.ask("main", "/split")).backend for _ in range(400)])
+    assert set(count) == {"a", "b"}
+    assert 40 < count["b"] < 120  # five standard errors
+
+
+async def test_a_client_with_a_cookie_stays_and_new_ones_are_split(bench: Bench) -> None:
+    new = [await bench.ask("main", "/sticky") for _ in range(100)]
+    assert set(Counter(each.backend for each in new)) == {"a", "b"}
+    assert all(len(each.headers["set-cookie"]) == 2 for each in new)  # the backend and its pod
+    for each in new[:10]:
+        again = [await bench.ask("main", "/sticky", headers=cookies(each)) for _ in range(5)]
+        assert {more.backend for more in again} == {each.backend}
+
+
+def cookies(answer: Answer) -> dict[str, str]:
+    pairs = [text.split(";")[0] for text in answer.headers["set-cookie"]]
+    return {"Cookie": "; ".join(["other=1", *pairs])}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/timeout", 504), ("/try", 504), ("/never", 200), ("/m", 200)]
+)
+async def test_timeouts_end_a_request(bench: Bench, path: str, status: int) -> None:
+    assert (await bench.ask("main", f"{path}?wait=0.5")).status == status
+
+
+@pytest.mark.parametrize(
+    ("fails", "answered", "status"), [(2, 500, 200), (3, 500, 500), (1, 502, 502), (2, 503, 200)]
+)
+async def test_failed_requests_are_tried_again_as_often_as_allowed(
+    bench: Bench, fails: int, answered: int, status: int
+) -> None:
+    path = f"/retry?fail={fails}&status={answered}&id={fails}-{answered}"
+    assert (await bench.ask("main", path)).status == status
+
+
+async def test_copies_go_to_the_mirror_and_its_answer_to_nobody(bench: Bench) -> None:
+    path = "/mirror?status=418&wait=0"
+    before = len(bench.echoes["b"].asked), len(bench.echoes["c"].asked)
+    answer = await bench.ask("main", path, host="mirrored.example.com")
+    assert answer.backend == "a"
+    copy = await seen_by(bench, "b", before[0])
+    assert (copy["path"], copy["headers"]["host"]) == (path, "mirrored.example.com")
+    assert len(bench.echoes["c"].asked) == before[1]
+
+
+async def seen_by(bench: Bench, name: str, after: int) -> dict[str, dict[str, str]]:
+    import asyncio
+
+    async with asyncio.timeout(10):
+        while len(bench.echoes[name].asked) <= after:
+            await asyncio.sleep(0.01)
+    return bench.echoes[name].asked[after]
+
+
+def preflight(origin: str, method: str = "GET") -> dict[str, str]:
+    return {
+        "Origin": origin,
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": "x-1, x-2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("https://www.foo.com", True),
+        ("https://www.foo.com:443", True),
+        ("https://a.b.bar.com", True),
+        ("http://www.foo.com", False),
+        ("https://bar.com", False),
+        ("https://evil.com/.bar.com", False),
+        ("https://www.foo.com.evil.com", False),
+    ],
+)
+async def test_origins_are_told_what_they_may(bench: Bench, origin: str, allowed: bool) -> None:
+    answer = await bench.ask("main", "/cors", method="OPTIONS", headers=preflight(origin))
+    assert answer.status == 200
+    if not allowed:
+        assert "access-control-allow-origin" not in answer.headers
+        return
+    assert answer.header("access-control-allow-origin") == origin
+    assert answer.header("access-control-allow-methods") == "GET, OPTIONS"
+    assert answer.header("access-control-allow-headers") == "x-1, x-2"
+    assert answer.header("access-control-max-age") == "3600"
+    assert answer.header("access-control-allow-credentials") == "true"
+
+
+async def test_wildcards_are_never_shown_where_credentials_are_allowed(bench: Bench) -> None:
+    asked = preflight("https://any.org", "PUT")
+    answer = await bench.ask("main", "/anycors", method="OPTIONS", headers=asked)
+    assert answer.header("access-control-allow-methods") == "PUT"
+    assert answer.header("access-control-allow-headers") == "x-1, x-2"
+    simple = await bench.ask("main", "/anycors", headers={"Origin": "https://any.org"})
+    assert simple.header("access-control-allow-origin") == "https://any.org"
+    assert simple.backend == "a"
