@@ -50,6 +50,9 @@ COMMANDS: Final[dict[str, Entry]] = {
     "lint": Entry(PIPELINE, "local", "lint", "Say everything that is wrong with a pipeline file."),
     "compile": Entry(PIPELINE, "local", "compile_file", "Print what a pipeline file would run."),
     "exec": Entry(PIPELINE, "local", "exec_file", "Run a pipeline file here, without a server."),
+    "environment": Entry(
+        PIPELINE, "environment", "environment", "Start a test environment here, as a build does."
+    ),
     "run": Entry(PIPELINE, "run", "run", "Start a build."),
     "retry": Entry(PIPELINE, "run", "retry", "Run a build again: all, what failed, or one step."),
     "get": Entry(READ, "get", "get", "List things of a kind, or show one."),

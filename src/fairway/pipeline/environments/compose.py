@@ -74,6 +74,21 @@ class ComposeEnvironments:
             await shielded(self.remove(wanted))
             raise
 
+    async def start(self, wanted: Wanted, log: Sink) -> None:
+        """Start it, and return once it may be relied on. It stays, whatever came of it."""
+
+        async def up() -> None:
+            """Nobody else waits."""
+
+        await self._run(wanted, log, up, stay=False)
+
+    async def follow(self, wanted: Wanted, log: Sink, *, on: bool) -> None:
+        """Its logs from their beginnings; `on`: until cancelled, else what there is now."""
+        notes = self._folder(wanted) / "none"
+        follower = Follower(self._docker, removal.filters(wanted.labels), log, notes=notes)
+        async with background(follower.run(keep=False)):
+            await (asyncio.Event().wait() if on else follower.caught_up())
+
     async def remove(self, wanted: Wanted) -> int:
         """Remove all of one environment."""
         count = await removal.remove(self._docker, wanted.labels)
@@ -83,7 +98,7 @@ class ComposeEnvironments:
     def _folder(self, wanted: Wanted) -> Path:
         return self._root / wanted.project
 
-    async def _run(self, wanted: Wanted, log: Sink, up: Up) -> None:
+    async def _run(self, wanted: Wanted, log: Sink, up: Up, *, stay: bool = True) -> None:
         began = asyncio.get_running_loop().time()
         model = await self.model(wanted, log)
         images = await self._provider.provide(wanted, model["services"], log)
@@ -113,7 +128,8 @@ class ComposeEnvironments:
             took = asyncio.get_running_loop().time() - began
             await log(_told(wanted, run, took).encode())
             await up()
-            await asyncio.Event().wait()  # until cancelled: logs are followed meanwhile
+            if stay:
+                await asyncio.Event().wait()  # until cancelled: logs are followed meanwhile
 
     # ---- what is run -----------------------------------------------------------------------------
 

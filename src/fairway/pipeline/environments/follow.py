@@ -41,6 +41,7 @@ class Follower:
         self._streams: dict[str, _Stream] = {}
         self._read: dict[str, int] = {}
         self._settled = False
+        self._looked = asyncio.Event()
         self._width = width  # of the column of names
 
     def settle(self) -> None:
@@ -53,16 +54,18 @@ class Follower:
                  for line in one.lines]  # fmt: skip
         return lines[-_KEPT:]
 
-    async def run(self) -> None:
-        """Follow. Returns only by cancellation."""
-        self._read = await blocking(_load, self._notes)
+    async def run(self, *, keep: bool = True) -> None:
+        """Follow. Returns only by cancellation. `keep`: go on where an earlier one stopped."""
+        self._read = await blocking(_load, self._notes) if keep else {}
         async with asyncio.TaskGroup() as group:
             while True:
                 try:
                     await self._look(group)
                 except FairwayError as error:
                     _log.info("the containers of %s cannot be listed: %s", self._labels, error)
-                await blocking(_save, self._notes, self._offsets())
+                self._looked.set()
+                if keep:
+                    await blocking(_save, self._notes, self._offsets())
                 await asyncio.sleep(_LATER_S if self._settled else _SOON_S)
 
     async def drained(self) -> None:
@@ -70,6 +73,14 @@ class Follower:
         tasks = [one.task for one in self._streams.values() if one.task is not None and one.over]
         if tasks:
             await asyncio.wait(tasks, timeout=_DRAIN_S)
+
+    async def caught_up(self) -> None:
+        """Wait until nothing new has come for a moment."""
+        await self._looked.wait()
+        before = -1
+        while before != (now := sum(self._offsets().values())):
+            before = now
+            await asyncio.sleep(_SOON_S)
 
     def _offsets(self) -> dict[str, int]:
         return {name: one.read for name, one in self._streams.items()}
