@@ -153,7 +153,7 @@ class Clusters:
             labels=given.get("labels"),
         )
         await self._note(actor, "cluster.add", name, {"server": target.server})
-        await self._apply(secret)
+        await self._apply(name, secret)
         return await self.one(name)
 
     async def remove(self, actor: str, name: str) -> None:
@@ -182,7 +182,7 @@ class Clusters:
             await home.request("DELETE", path)
         finally:
             await home.close()
-        self._forget()
+        self._forget(name)
 
     async def create(self, actor: str, name: str) -> None:
         """Start a further embedded cluster. Raises as `Owned.create`, and `Conflict`."""
@@ -248,7 +248,7 @@ class Clusters:
         except FairwayError as error:
             _log.warning("%s is registered without our admins' rights: %s", name, error)
 
-    async def _apply(self, secret: dict[str, Any]) -> None:
+    async def _apply(self, name: str, secret: dict[str, Any]) -> None:
         home = await self._home()
         try:
             await looking.prepare(home)
@@ -257,7 +257,7 @@ class Clusters:
             await home.request("PATCH", path, secret, content_type=looking.APPLY)
         finally:
             await home.close()
-        self._forget()
+        self._forget(name)
 
     async def _home(self) -> Client:
         own = await self._owned.own()
@@ -282,8 +282,10 @@ class Clusters:
         self._read_at = now
         return self._read
 
-    def _forget(self) -> None:
+    def _forget(self, name: str) -> None:
+        """What was found of the clusters, and of this one, counts no more."""
         self._read_at = -_FRESH_S
+        self._health.pop(name, None)
 
     async def _targets(
         self, own: Sequence[Own], others: Sequence[Registered]

@@ -114,7 +114,7 @@ class Relay:
 
     async def _connected(self, passage: Passage) -> Upstream:
         """A connection to the cluster: the last one where it is the same cluster's."""
-        if self._upstream is not None and self._upstream.target is passage.target:
+        if self._upstream is not None and self._upstream.target == passage.target:
             self._upstream.next()
             return self._upstream
         await self._close_upstream()
