@@ -18,20 +18,21 @@ from fairway.cluster.setting_up import read_plan
 from fairway.model.errors import Unavailable
 from fairway.supervise import records
 
-_PODS_S: Final = 10.0
+_PODS_S: Final = 5.0
 _DELETED: Final = "deleted"
 
 Say = Callable[[str], None]
 
 
-def end(paths: Layout, plan: ClusterPlan, say: Say) -> None:
+def end(paths: Layout, plan: ClusterPlan, say: Say, *, patience_s: float = _PODS_S) -> None:
     """End components and pods, and take away mounts, devices, rules, groups and namespaces.
 
-    Objects, images and volumes stay. What has ended already is fine.
+    Objects, images and volumes stay. What has ended already is fine. `patience_s`: how long pods
+    have to end by themselves.
     """
     others = [record.name for record in records.everything(paths.state)]
     records.stop_all(paths.state, [name for name in others if name == "kubelet"])
-    count = leftovers.end_pods(paths, plan, _PODS_S)
+    count = leftovers.end_pods(paths, plan, patience_s)
     if count:
         say(f"ended the {count} processes of the pods of cluster {plan.name}; volumes stay")
     if records.stop_all(paths.state):
@@ -43,7 +44,7 @@ def end(paths: Layout, plan: ClusterPlan, say: Say) -> None:
 
 def purge(paths: Layout, plan: ClusterPlan, say: Say) -> None:
     """`end`, and remove all its files. Raises Unavailable (`cluster-still-mounted`)."""
-    end(paths, plan, say)
+    end(paths, plan, say, patience_s=0.0)
     try:
         leftovers.remove_files(paths)
     except OSError as error:

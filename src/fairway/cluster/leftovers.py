@@ -19,6 +19,7 @@ from fairway.cluster.layout import Layout
 from fairway.cluster.plan import ClusterPlan
 from fairway.kit import processes
 
+_SHIMS_S: Final = 10.0
 _DETACH: Final = 2  # MNT_DETACH
 _SHIM_SOCKETS: Final = Path("/run/containerd/s")
 _CNI_RESULTS: Final = Path("/var/lib/cni/results")
@@ -53,7 +54,7 @@ def end_pods(paths: Layout, plan: ClusterPlan, patience_s: float) -> int:
     for pid in shims(paths):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    processes.wait_for(lambda: not shims(paths), patience_s)
+    processes.wait_for(lambda: not shims(paths), _SHIMS_S)
     _forget(paths, known)
     return count
 

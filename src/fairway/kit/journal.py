@@ -13,7 +13,10 @@ from typing import Any, Final, TextIO
 from fairway.kit import clock
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_QUIET: Final = ("httpx", "httpcore", "aiohttp", "granian", "_granian", "alembic", "litestar")
+_QUIET: Final = (
+    "httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "granian", "_granian", "alembic",
+    "litestar",
+)  # fmt: skip
 
 
 class JsonLines(logging.Formatter):
