@@ -22,7 +22,7 @@ from msgspec import Struct, field
 from fairway.kit.net import is_loopback
 from fairway.model.errors import BadFile, InvalidInput
 
-ROLES: Final = ("server", "controllers", "runner", "git")
+ROLES: Final = ("server", "controllers", "runner", "git", "gateway")
 _GIB: Final = 1024**3
 _PREFIX: Final = "FAIRWAY_"
 # read elsewhere in this file, not as SECTION__KEY
@@ -119,6 +119,7 @@ class Gateway(Struct, frozen=True, forbid_unknown_fields=True):
     http_port: int = 8080  # of the Gateway that every installation has, on loopback
     https_port: int = 8443  # see http_port
     listen: tuple[str, ...] = ()  # further addresses of those two ports
+    published: tuple[str, ...] = ()  # what statuses show where Gateways have no own addresses
     concurrency: int = 0  # Envoy's worker threads; 0 is one for each processor
     access_log_percent: float = 1.0  # of requests that are written to the access log
     drain_s: float = 5.0  # how long a replaced cluster is kept for requests under way
@@ -128,7 +129,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of one process."""
 
     data: Path
-    roles: tuple[str, ...] = ("server", "controllers", "runner", "git")  # of this process
+    roles: tuple[str, ...] = ROLES  # of this process
     log_level: str = "info"  # debug, info, warning or error
     log_format: str = "text"  # text or json
     http: Http = Http()
@@ -209,6 +210,16 @@ def network_environment() -> dict[str, str]:
     """What a child that fetches needs of the machine's network: proxies and authorities."""
     bundle = ca_bundle()
     return {**proxy_environment(), **({"GIT_SSL_CAINFO": str(bundle)} if bundle else {})}
+
+
+def in_cluster() -> tuple[str, Path] | None:
+    """A pod's own API server and the folder of its service account; None outside of pods."""
+    host = os.environ.get("KUBERNETES_SERVICE_HOST", "")
+    folder = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+    if not host or not (folder / "token").is_file():
+        return None
+    name = f"[{host}]" if ":" in host else host
+    return f"https://{name}:{os.environ.get('KUBERNETES_SERVICE_PORT', '443')}", folder
 
 
 def ca_bundle() -> Path | None:

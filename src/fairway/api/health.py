@@ -49,7 +49,8 @@ async def metrics(*, services: Svc, who: Who) -> Response[bytes]:
         )
     found = await services.scrapes.measures(services.database)
     page = exposition.text(found, services.requests, version=services.addresses.version)
-    return Response(page, media_type=exposition.CONTENT_TYPE)
+    more = services.traffic.metrics() if services.traffic else b""
+    return Response(page + more, media_type=exposition.CONTENT_TYPE)
 
 
 ROUTES = [healthz, readyz, metrics]

@@ -19,6 +19,7 @@ from fairway.api.scrapes import Scrapes
 from fairway.client.wire.system import Component
 from fairway.cluster.clusters import Clusters
 from fairway.cluster.known import Door
+from fairway.gateway.traffic import Traffic
 from fairway.kit.aio import Wake
 from fairway.model.errors import Unavailable
 from fairway.monitor.requests import Requests
@@ -69,6 +70,7 @@ class Services(Struct, frozen=True, kw_only=True):
     door: Door | None = None  # users' way to clusters
     checks: Mapping[str, Check] = field(default_factory=dict)  # parts of the system, by name
     parts: Sequence[Parts] = ()  # supervised ones
+    traffic: Traffic | None = None  # of the gateway in this process
     requests: Requests = field(default_factory=Requests)
     scrapes: Scrapes = field(default_factory=Scrapes)
     private_metrics: bool = False  # reachable from elsewhere: /metrics needs a token

@@ -15,6 +15,7 @@ from fairway.cluster.clusters import Clusters
 from fairway.cluster.dialing import dial
 from fairway.cluster.known import Kind, Own
 from fairway.cluster.proxy.gate import Gate
+from fairway.gateway.traffic import Traffic
 from fairway.kit.aio import blocking
 from fairway.model.errors import FairwayError, Unavailable
 from fairway.settings import Settings
@@ -97,6 +98,7 @@ class ClusterParts:
     ) -> None:
         self.clusters = Clusters(database, OwnClusters(settings, embedded), dial)
         self.parts: list[Parts] = []  # supervised ones, of the process that keeps them
+        self.traffic: Traffic | None = None  # of the gateway in this process
         self.door = Door(settings, bridge=bridge)
         self._gate = Gate(database, tokens, self.clusters)
 

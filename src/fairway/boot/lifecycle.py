@@ -45,6 +45,7 @@ class Up(Struct, frozen=True):
     pid: int
     fresh: bool  # it was not running before
     token_file: Path
+    gateway: str = ""  # where services of the cluster answer by name
 
 
 def up(settings: Settings, arguments: list[str], say: Say) -> Up:
@@ -95,7 +96,9 @@ def down(settings: Settings, say: Say, *, purge: bool = False) -> None:
         if not process.stop(running):
             say("it did not end in time and was killed; nothing is lost")
     from fairway.boot.embedded import end_clusters  # noqa: PLC0415 much to import, for `down` only
+    from fairway.boot.gateway import end as end_gateway  # noqa: PLC0415 as above
 
+    end_gateway(settings.data, say)
     end_clusters(settings.data, say, purge=purge)
     if purge:
         machines.clear_engines(settings, _owners(settings), say)
@@ -189,7 +192,7 @@ def restore_from(settings: Settings, path: Path, say: Say) -> None:
 
 
 async def _serve(settings: Settings, holder: str) -> None:
-    from fairway.boot import remote, running  # noqa: PLC0415 Litestar, granian: not for `up`, `down`
+    from fairway.boot import gateway, remote, running  # noqa: PLC0415 Litestar, granian: not for `up`, `down`
 
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -201,6 +204,8 @@ async def _serve(settings: Settings, holder: str) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             if settings.runner.server:
                 await remote.run(settings)
+            elif settings.roles == ("gateway",):
+                await gateway.alone(settings)
             else:
                 await running.run(settings, holder)
     except BaseExceptionGroup as group:
@@ -238,7 +243,10 @@ def _only_one(data: Path, name: str) -> Iterator[bool]:
 
 
 def _up(settings: Settings, running: Running, *, fresh: bool) -> Up:
-    return Up(running.url, running.pid, fresh, token_file(settings.data))
+    from fairway.boot.gateway import address  # noqa: PLC0415 as above
+
+    found = address(settings)
+    return Up(running.url, running.pid, fresh, token_file(settings.data), gateway=found)
 
 
 def _is_ready(url: str) -> bool:

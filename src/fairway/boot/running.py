@@ -15,6 +15,7 @@ from fairway.api.hub import Hub
 from fairway.api.services import Addresses, Services
 from fairway.app import App
 from fairway.boot import embedded, health, machines, opening, process
+from fairway.boot import gateway as front
 from fairway.boot.clusters import ClusterParts
 from fairway.boot.opening import Opened
 from fairway.boot.registry_access import RegistryAccess
@@ -23,6 +24,7 @@ from fairway.cluster.fleet import Fleet
 from fairway.docker.bridge import gateway
 from fairway.docker.client import Docker
 from fairway.docker.daemon import Engine
+from fairway.gateway.service import Service
 from fairway.image.cache import BuildCache
 from fairway.image.registry.app import Deps as RegistryDeps
 from fairway.image.registry.app import registry_app
@@ -91,12 +93,7 @@ async def _run(app: App, opened: Opened, docker: Docker | None) -> None:
         if "git" in settings.roles:
             _start_git(group, opened, remote, remote_wake)
         beside = embedded.Beside(settings, app.database, app.tokens)
-        kept = embedded.fleet(settings, opened.installation, beside)
-        if kept is not None:
-            group.create_task(kept.run(), name="embedded clusters")
-        clusters = cluster_parts(app, kept) if "server" in settings.roles else None
-        if clusters is not None:
-            group.create_task(clusters.run(), name="clusters")
+        clusters = _start_clusters(group, app, opened, beside)
         if listens:
             router = make_router(app, opened, remote, remote_wake, clusters=clusters)
             beside.listen = partial(_listen_at, router, settings.http.port)
@@ -105,6 +102,24 @@ async def _run(app: App, opened: Opened, docker: Docker | None) -> None:
         group.create_task(app.run(), name="app")
         if listens:
             process.write_down(settings.data, settings.local_url, __version__)
+
+
+def _start_clusters(
+    group: asyncio.TaskGroup, app: App, opened: Opened, beside: embedded.Beside
+) -> ClusterParts | None:
+    """Embedded clusters, the gateway, and what a server has of them, by this process's roles."""
+    settings = app.settings
+    kept = embedded.fleet(settings, opened.installation, beside)
+    if kept is not None:
+        group.create_task(kept.run(), name="embedded clusters")
+    served = front.service(settings)
+    if served is not None:
+        group.create_task(served.run(), name="gateway")
+    if "server" not in settings.roles:
+        return None
+    clusters = cluster_parts(app, kept, served)
+    group.create_task(clusters.run(), name="clusters")
+    return clusters
 
 
 def _start_git(
@@ -122,13 +137,18 @@ async def _listen_at(router: Router, port: int, host: str) -> None:
     await serve(router, [Address(host, port, plain=True)])
 
 
-def cluster_parts(app: App, kept: Fleet | None = None) -> ClusterParts:
+def cluster_parts(
+    app: App, kept: Fleet | None = None, served: Service | None = None
+) -> ClusterParts:
     """What of clusters a server has."""
     made = ClusterParts(
         app.settings, app.database, app.tokens, embedded=kept, bridge=app.ports.gateway
     )
     if kept is not None:
         made.parts.append(embedded.parts(kept))
+    if served is not None:
+        made.parts.append(front.parts(served))
+        made.traffic = served.traffic
     return made
 
 
@@ -189,6 +209,7 @@ def services(
         clusters=clusters.clusters if clusters else None,
         door=clusters.door if clusters else None,
         parts=clusters.parts if clusters else (),
+        traffic=clusters.traffic if clusters else None,
         checks=health.checks(app),
         private_metrics=bool(app.settings.http.listen) or app.settings.http.behind_proxy,
     )

@@ -115,6 +115,8 @@ def up(ctx: click.Context, /, data: Path | None, context_name: str, **options: A
     done = lifecycle.up(settings, words_of(options), output.say)
     session = Session(context="", url="", token="", config=getattr(ctx.obj, "config", ""))
     _sign_in(session, done, context_name, settings.http.tls_cert)
+    if done.gateway:
+        output.say(f"services with a route answer at {done.gateway}")
     output.say("running" if done.fresh else "it runs already")
     output.emit(done.url)
 

@@ -1,0 +1,206 @@
+"""The gateway of this process, from settings: where its cluster is, and where traffic comes in."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import socket
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from fairway.api.services import Parts
+from fairway.boot.embedded import wanted_here
+from fairway.client.wire.system import Component
+from fairway.cluster.layout import layout
+from fairway.cluster.setting_up import read_plan
+from fairway.gateway import own
+from fairway.gateway.envoy.bootstrap import Folder
+from fairway.gateway.service import Access, Service, Wanted
+from fairway.gateway.snapshot import Place
+from fairway.kit import clock
+from fairway.kit.aio import blocking
+from fairway.kube import Connection, from_file
+from fairway.model.errors import Unavailable
+from fairway.native import programs
+from fairway.settings import Settings, in_cluster
+from fairway.supervise import records
+from fairway.supervise.component import State
+
+Say = Callable[[str], None]
+_LOOPBACK: Final = "127.0.0.1"
+_CRDS: Final = Path("crds") / "gateway-api"
+
+
+def has_gateway(settings: Settings) -> bool:
+    """Whether this process runs a gateway: by its roles, and where there is a cluster for it."""
+    if "gateway" not in settings.roles or settings.gateway.enabled == "off":
+        return False
+    if settings.gateway.enabled == "on":
+        return True
+    return _embedded(settings) or bool(settings.cluster.kubeconfig) or in_cluster() is not None
+
+
+def _embedded(settings: Settings) -> bool:
+    """Whether the cluster is the embedded one, which another process of this machine may keep."""
+    if in_cluster() is not None and settings.roles == ("gateway",):
+        return False
+    return wanted_here(settings) or (
+        settings.cluster.embedded != "off" and not settings.cluster.kubeconfig
+    )
+
+
+def service(settings: Settings) -> Service | None:
+    """The gateway of this process; None where it has none."""
+    if not has_gateway(settings):
+        return None
+    given = settings.gateway
+    folder = Folder(settings.data.absolute() / "gateway")
+    return Service(
+        Wanted(
+            folder=folder,
+            find=partial(_find, settings, folder),
+            definitions=lambda: programs.find(settings.native.dir).folder / _CRDS,
+            free=partial(check_ports, settings),
+            concurrency=given.concurrency,
+            drain_s=given.drain_s,
+        )
+    )
+
+
+async def alone(settings: Settings) -> None:
+    """A process that is a gateway and nothing else: it needs no database."""
+    found = service(settings)
+    if found is None:
+        raise Unavailable(
+            "there is no cluster for a gateway",
+            code="cluster-unavailable",
+            remedy="name one by `--kubeconfig FILE`, or run this process as a pod of it",
+        )
+    await found.run()
+
+
+async def _find(settings: Settings, folder: Folder) -> Access:
+    """The cluster and where traffic for it comes in. Raises `FairwayError` while it is not there"""
+    if _embedded(settings):
+        return await blocking(_own_cluster, settings, folder)
+    connection = await blocking(_other_cluster, settings)
+    return Access(connection, _shared_place(settings, folder))
+
+
+def _own_cluster(settings: Settings, folder: Folder) -> Access:
+    paths = layout(settings.data.absolute(), settings.cluster.name)
+    plan = read_plan(paths)
+    kubeconfig = paths.kubeconfig("admin")
+    if plan is None or not kubeconfig.is_file():
+        raise Unavailable(
+            f"the cluster {settings.cluster.name} is not set up yet",
+            code="cluster-unavailable",
+            remedy="`fairway get components` says how it comes along",
+        )
+    binds = (_LOOPBACK, *settings.gateway.listen)
+    place = replace(_place(settings, folder), addresses=plan.balancers, own_binds=binds)
+    return Access(from_file(kubeconfig), place)
+
+
+def _other_cluster(settings: Settings) -> Connection:
+    if settings.cluster.kubeconfig:
+        return from_file(Path(settings.cluster.kubeconfig), settings.cluster.context)
+    found = in_cluster()
+    if found is None:
+        raise Unavailable(
+            "no cluster is named", code="cluster-unavailable", remedy="`--kubeconfig FILE`"
+        )
+    server, account = found
+    return Connection(
+        server=server, ca=(account / "ca.crt").read_bytes(), token_file=str(account / "token")
+    )
+
+
+def _shared_place(settings: Settings, folder: Folder) -> Place:
+    """Without a range of addresses all Gateways share those of Envoy's machine, or pod."""
+    inside = in_cluster() is not None and not settings.cluster.kubeconfig
+    binds = ("0.0.0.0",) if inside else (_LOOPBACK, *settings.gateway.listen)  # noqa: S104 a pod's
+    published = settings.gateway.published or binds
+    return replace(_place(settings, folder), binds=binds, published=published)
+
+
+def _place(settings: Settings, folder: Folder) -> Place:
+    given = settings.gateway
+    return Place(
+        folder=str(folder.xds),
+        own=f"{own.NAMESPACE}/{own.NAME}",
+        http_port=given.http_port,
+        https_port=given.https_port,
+        access_log=str(folder.access_log),
+        access_log_percent=given.access_log_percent,
+    )
+
+
+def check_ports(settings: Settings) -> None:
+    """Raise `Unavailable` (code `port-taken`) where our own Gateway's ports are somebody else's.
+
+    Envoy shares ports with other processes of the same user: it would not notice.
+    """
+    given = settings.gateway
+    for host in (_LOOPBACK, *given.listen):
+        for name, port in (("http_port", given.http_port), ("https_port", given.https_port)):
+            _probe(host, port, name)
+
+
+def _probe(host: str, port: int, name: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            raise Unavailable(
+                f"the gateway cannot listen on {host}:{port}: {error.strerror}",
+                code="port-taken" if taken else "address-unusable",
+                remedy=f"choose another by gateway.{name}, or end the program that holds it"
+                f" (`ss -ltnp 'sport = :{port}'`)",
+            ) from error
+
+
+def address(settings: Settings) -> str:
+    """Where the services of the cluster are reached by name; "" without a gateway."""
+    if not has_gateway(settings):
+        return ""
+    return f"http://NAME.localhost:{settings.gateway.http_port}"
+
+
+def parts(kept: Service) -> Parts:
+    """Envoy and the gateway, for `fairway get components`."""
+
+    async def show() -> Sequence[Component]:
+        envoy = kept.component()
+        found = [Component(name="gateway", healthy=not kept.problem, reason=kept.problem)]
+        if envoy is not None:
+            found.append(
+                Component(
+                    name="gateway/envoy",
+                    healthy=envoy.state is State.READY,
+                    state=str(envoy.state),
+                    since=clock.text(envoy.since) or "",
+                    restarts=envoy.restarts,
+                    reason=envoy.reason,
+                )
+            )
+        return found
+
+    return show
+
+
+def end(data: Path, say: Say) -> None:
+    """End Envoy. Blocks."""
+    folder = Folder(data.absolute() / "gateway")
+    if records.stop_all(folder.root / "run"):
+        say("stopped the gateway (Envoy)")
+    folder.admin.unlink(missing_ok=True)
+    if folder.admin.parent != folder.root:
+        shutil.rmtree(folder.admin.parent, ignore_errors=True)
