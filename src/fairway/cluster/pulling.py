@@ -29,12 +29,14 @@ _USER: Final = "node"
 
 
 def hosts_toml(address: str, token: Secret) -> str:
-    """The file's text: one host, ours."""
+    """The file's text: ours is the only host, also where containerd would fall back to the name."""
     pair = base64.b64encode(f"{_USER}:{token.reveal()}".encode()).decode("ascii")
+    header = f'authorization = "Basic {pair}"'
     return (
-        f'server = "{address}"\n'
-        'capabilities = ["pull", "resolve"]\n\n'
-        f'[header]\nauthorization = "Basic {pair}"\n'
+        f'server = "{address}"\n\n'
+        f"[header]\n{header}\n\n"
+        f'[host."{address}"]\ncapabilities = ["pull", "resolve"]\n\n'
+        f'[host."{address}".header]\n{header}\n'
     )
 
 

@@ -41,10 +41,11 @@ def read(folder: Path) -> tuple[str, Secret]:
 
 def test_the_file_leads_a_name_to_our_address_with_the_token() -> None:
     found = tomllib.loads(hosts_toml(ADDRESS, Secret("fwy_x")))
+    header = {"authorization": "Basic bm9kZTpmd3lfeA=="}
     assert found == {
         "server": ADDRESS,
-        "capabilities": ["pull", "resolve"],
-        "header": {"authorization": "Basic bm9kZTpmd3lfeA=="},
+        "header": header,
+        "host": {ADDRESS: {"capabilities": ["pull", "resolve"], "header": header}},
     }
 
 
