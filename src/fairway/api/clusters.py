@@ -105,9 +105,9 @@ async def delete_cluster(*, services: Svc, who: Who, cluster: Word) -> None:
 async def show_access(*, services: Svc, who: Who, cluster: Word) -> wire.ClusterAccess:
     """Through Fairway, with a token of Fairway: address and authority for a kubeconfig."""
     _may_look(who)
-    await _clusters(services).target(cluster)
+    name = await _clusters(services).resolve(cluster)
     door = here(services.door, "the way to clusters")
-    return wire.ClusterAccess(name=cluster, server=door.address(cluster), ca=await door.authority())
+    return wire.ClusterAccess(name=name, server=door.address(name), ca=await door.authority())
 
 
 @post("/clusters/{cluster:str}/images", summary="Put an image onto nodes", status_code=200)

@@ -34,6 +34,10 @@ _PLACE: Final = re.compile(r"/clusters/([^/?]+)(/[^?]*)?(\?.*)?")
 class Targets(Protocol):
     """Where a cluster is, and our own way in, which may impersonate."""
 
+    async def resolve(self, name: str) -> str:
+        """The cluster's own name for one of its names. Raises `NotFound` (code `no-cluster`)."""
+        ...
+
     async def target(self, name: str) -> Target:
         """Raises `NotFound` (code `no-cluster`), `Unavailable`."""
         ...
@@ -64,7 +68,7 @@ class Gate:
 
         Raises `Unauthenticated`, `Forbidden`, `NotFound` or `Unavailable`; nothing was sent yet.
         """
-        cluster, rest = _place(path)
+        named, rest = _place(path)
         identity = await self._tokens.identify(_authorization(given))
         if identity.anonymous:
             raise Unauthenticated(
@@ -72,6 +76,7 @@ class Gate:
                 code="no-token",
                 remedy="`fairway kubeconfig` writes one down for kubectl",
             )
+        cluster = await self._targets.resolve(named)
         found = asking.read(method, rest)
         headers.check_allowed(identity, cluster, reads=found.reads)
         groups = await self._database.read(groups_of, identity)
@@ -135,13 +140,19 @@ def _repository_group(db: Connection, identity: Identity) -> Sequence[str]:
 def _place(path: str) -> tuple[str, str]:
     """(cluster, the rest with its query) of `/clusters/NAME/...`."""
     match = _PLACE.fullmatch(path)
-    if match is None or "/../" in f"{match[2]}/" or "%2f" in path.lower():
+    if match is None or not _is_plain(match[2] or ""):
         raise NotFound(
             "there is nothing but /clusters/NAME/ here",
             code="no-cluster",
             remedy="`fairway kubeconfig` writes the right address",
         )
     return unquote(match[1]), (match[2] or "/") + (match[3] or "")
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a path leads nowhere else than it says: nothing in it climbs up, or hides a slash."""
+    words = path.lower().split("/")
+    return "%2f" not in path.lower() and not {"..", "%2e%2e", ".%2e", "%2e."} & set(words)
 
 
 def _authorization(given: Headers) -> str | None:

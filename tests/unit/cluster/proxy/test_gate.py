@@ -20,9 +20,13 @@ TARGET = Target(server="https://10.0.0.1:6443/k8s", token=Secret("ours"))
 
 
 class Targets:
-    async def target(self, name: str) -> Target:
-        if name != "local":
+    async def resolve(self, name: str) -> str:
+        if name not in {"local", "in-cluster"}:
             raise NotFound("no", code="no-cluster")
+        return "local"
+
+    async def target(self, name: str) -> Target:
+        assert name == "local"
         return TARGET
 
 
@@ -61,6 +65,14 @@ async def test_a_request_goes_on_as_its_user_with_our_credentials(
     ]
 
 
+async def test_what_a_query_holds_is_not_looked_at(people: People, gate: Gate) -> None:
+    given = await token(people, "ada")
+    path = "/clusters/in-cluster/api/v1/namespaces/w/pods/p/exec?command=cat&command=..%2Fx"
+    found = await gate.admit("GET", path, given, upgrades=True)
+    assert found.cluster == "local"
+    assert found.path.endswith("exec?command=cat&command=..%2Fx")
+
+
 async def test_an_admin_is_one_of_fairways_admins_there_as_well(people: People) -> None:
     who = await people.identity("ada", TokenScope.CLUSTER_WRITE)
     found = await people.database.read(groups_of, who)
@@ -92,7 +104,7 @@ async def test_nobody_gets_no_further(gate: Gate) -> None:
 @pytest.mark.parametrize(
     "path",
     ["/", "/clusters", "/clusters/", "/clusters//api", "/clusters/none/api", "/api/v1/pods",
-     "/clusters/local/../x", "/clusters/local/api/v1%2f..", "http://elsewhere/clusters/local/"],
+     "/clusters/local/../x", "/clusters/local/api/v1%2f..", "/clusters/local/%2E%2e/x", "http://elsewhere/clusters/local/"],
 )  # fmt: skip
 async def test_there_is_nothing_beside_clusters(people: People, gate: Gate, path: str) -> None:
     given = await token(people, "ada")
