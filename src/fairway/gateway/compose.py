@@ -25,6 +25,9 @@ from fairway.gateway.gateways import (
     with_addresses,
 )
 from fairway.gateway.grants import Grants
+from fairway.gateway.ingress import Reader, read_ingresses
+from fairway.gateway.ingress_attach import Served, ingress_status, serve
+from fairway.gateway.ingress_attach import stale as stale_ingresses
 from fairway.gateway.listeners import Secrets
 from fairway.gateway.objects.meta import head
 from fairway.gateway.reading import read_route
@@ -61,8 +64,9 @@ class _Composer:
         routes = [read_route(obj, kind) for kind in ROUTES for obj in world.of(kind)]
         attachments.add_all(each for each in routes if not each.meta.deletion_timestamp)
         draft = Draft(world, self._resolver)
-        for site in _sites(world, gateways):
-            draft.site(site, attachments.attached)
+        served = self._of_ingresses(gateways)
+        for site in _sites(world, gateways, served):
+            draft.site(site, [*attachments.attached, *served.attached])
         for balancer in balancers:
             if balancer.ref not in world.refused:
                 draft.balancer(balancer, granted.addresses.get(balancer.ref, ()))
@@ -90,6 +94,20 @@ class _Composer:
         for route in routes:
             judged = attachments.judged.get(route.ref, [])
             self._statuses[route.ref] = route_status(route, judged, self._resolver)
+
+    def _of_ingresses(self, gateways: list[Gateway]) -> Served:
+        world = self._world
+        found, warned = read_ingresses(world)
+        reader = Reader(found, self._resolver.services)
+        own = _own(world, gateways)
+        served = serve(world, own, reader.routes(), self._secrets)
+        self._warnings += [*warned, *reader.warned, *served.warned]
+        addresses = own.addresses if own and (own.served or served.listeners) else ()
+        for each in found:
+            self._statuses[each.ref] = ingress_status(addresses)
+        for ref in stale_ingresses(world, {each.ref for each in found}, set(addresses)):
+            self._statuses[ref] = ingress_status(())
+        return served
 
     def _of_balancers(self, balancers: list[Balancer], granted: Granted) -> None:
         for each in balancers:
@@ -127,16 +145,28 @@ def _labels(world: World) -> dict[str, Mapping[str, str]]:
     return {meta.name: meta.labels or {} for meta in found}
 
 
-def _sites(world: World, gateways: list[Gateway]) -> list[Site]:
+def _own(world: World, gateways: list[Gateway]) -> Gateway | None:
+    named = [
+        each for each in gateways if world.place.own == f"{each.ref.namespace}/{each.ref.name}"
+    ]
+    return named[0] if named and named[0].accepted.holds else None
+
+
+def _sites(world: World, gateways: list[Gateway], served: Served) -> list[Site]:
     """With a range each Gateway has addresses of its own; without one all share them."""
     place = world.place
+    own = _own(world, gateways)
     if not place.addresses:
         listeners = tuple(listener for each in gateways for listener in each.served)
+        listeners += served.listeners
         return [Site("shared", listeners, {each.port: place.binds for each in listeners})]
     found = []
     for gateway in gateways:
-        own = place.own == f"{gateway.ref.namespace}/{gateway.ref.name}"
-        at = (*gateway.addresses, *(place.own_binds if own else ()))
-        binds = {each.port: at for each in gateway.served}
-        found.append(Site(f"gw_{file_name(gateway.ref)}", gateway.served, binds))
+        more = served.listeners if gateway is own else ()
+        named = {each.port for each in gateway.served} | {place.http_port, place.https_port}
+        binds = {each.port: gateway.addresses for each in (*gateway.served, *more)}
+        if gateway is own:
+            binds |= {port: (*at, *place.own_binds) for port, at in binds.items() if port in named}
+        site = f"gw_{file_name(gateway.ref)}"
+        found.append(Site(site, (*gateway.served, *more), binds))
     return found

@@ -121,6 +121,12 @@ class Route(Struct, frozen=True):
         return self.ref.kind == "GRPCRoute"
 
     @property
+    def unserved(self) -> int:
+        """The status where a backend does not exist: 500 for HTTPRoutes, UNAVAILABLE for gRPC, and
+        what people know of an Ingress."""
+        return 500 if self.ref.kind == "HTTPRoute" else 503
+
+    @property
     def whole(self) -> bool:
         """Whether at least one rule is served as it was written."""
         dropped = {each.rule for each in self.dropped}

@@ -17,6 +17,7 @@ Object = Mapping[str, Any]  # a Kubernetes object as the API server sends it
 Resource = dict[str, Any]  # an Envoy v3 resource, ready for JSON
 
 CONTROLLER: Final = "fairway.dev/gateway-controller"
+INGRESS_CONTROLLER: Final = "fairway.dev/ingress-controller"
 CLASS: Final = "fairway"  # of the GatewayClass and the IngressClass that an installation makes
 
 # Kinds that compose() reads. Where one is not installed in a cluster, leave it out.

@@ -7,15 +7,15 @@ import contextlib
 import json
 import random
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-from gatewayworld import composed, manifests, service, static
+from gatewayworld import composed, service, static
 
 from fairway.gateway.envoy.process import program
-from fairway.gateway.snapshot import Composed
+from fairway.gateway.snapshot import Composed, Object
 
 
 class Echo:
@@ -145,11 +145,12 @@ async def _read(reader: asyncio.StreamReader, *, head: bool) -> Answer:
 
 @contextlib.asynccontextmanager
 async def serving(
-    folder: Path, text: str, backends: Mapping[str, dict[str, Any]]
+    folder: Path, objects: Sequence[Object], backends: Mapping[str, dict[str, Any]], **place: Any
 ) -> AsyncIterator[Bench]:
-    """A gateway for these manifests. `backends` are Services by name, each with one server."""
+    """A gateway for these objects. `backends` are Services by name, each with one server."""
     async with contextlib.AsyncExitStack() as stack:
-        echoes, objects = {}, manifests(text)
+        echoes = {}
+        objects = list(objects)
         for name, more in backends.items():
             echo = echoes[name] = Echo(name)
             server = await asyncio.start_server(echo.client, "127.0.0.1", 0)
@@ -157,7 +158,7 @@ async def serving(
             echo.address = server.sockets[0].getsockname()[:2]
             objects += service(name, [echo.address], **more)
         network = f"127.{random.randint(10, 250)}.{random.randint(0, 250)}.0/24"
-        found = composed(objects, addresses=network)
+        found = composed(objects, addresses=network, **place)
         await stack.enter_async_context(envoy(folder, found))
         yield Bench(found, echoes)
 

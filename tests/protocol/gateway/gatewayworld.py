@@ -30,6 +30,7 @@ from fairway.gateway.snapshot import (
 )
 
 _AGE = itertools.count()
+_START = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 
 
 def manifests(text: str, namespace: str = "shop") -> list[dict[str, Any]]:
@@ -38,8 +39,10 @@ def manifests(text: str, namespace: str = "shop") -> list[dict[str, Any]]:
     for obj in yaml.safe_load_all(text):
         meta = obj.setdefault("metadata", {})
         meta.setdefault("generation", 1)
-        stamp = datetime.datetime(2026, 1, 1) + datetime.timedelta(seconds=next(_AGE))
-        meta.setdefault("creationTimestamp", stamp.isoformat() + "Z")
+        stamp = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(
+            seconds=next(_AGE)
+        )
+        meta.setdefault("creationTimestamp", f"{stamp:%Y-%m-%dT%H:%M:%SZ}")
         if obj["kind"] not in {"GatewayClass", "IngressClass", "Namespace"}:
             meta.setdefault("namespace", namespace)
         found.append(obj)
@@ -108,7 +111,6 @@ def pair(hosts: tuple[str, ...]) -> tuple[str, str]:
     """A self-signed certificate and its key, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
-    start = datetime.datetime(2020, 1, 1)
     names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
     cert = (
         x509.CertificateBuilder()
@@ -116,8 +118,8 @@ def pair(hosts: tuple[str, ...]) -> tuple[str, str]:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start.replace(year=2120))
+        .not_valid_before(_START)
+        .not_valid_after(_START.replace(year=2120))
         .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from featurebench import Answer, Bench, serving
+from gatewayworld import manifests
 
 GATEWAYS = """
 kind: Gateway
@@ -213,7 +214,7 @@ spec:
 async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
     backends = {name: {} for name in "abc"}
     text = f"{GATEWAYS}---\n{ROUTES}---\n{EMPTY}"
-    async with serving(tmp_path_factory.mktemp("envoy"), text, backends) as found:
+    async with serving(tmp_path_factory.mktemp("envoy"), manifests(text), backends) as found:
         yield found
 
 

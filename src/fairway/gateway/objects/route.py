@@ -30,7 +30,7 @@ class PathMatch(Struct, frozen=True):
 
 
 class ValueMatch(Struct, frozen=True):
-    """A header's or query parameter's value: Exact or RegularExpression; ours besides: Present."""
+    """A header's or query parameter's value: Exact or RegularExpression."""
 
     name: str
     value: str = ""
@@ -77,7 +77,8 @@ class HeaderEdit(Struct, frozen=True):
 
 
 class PathEdit(Struct, rename="camel", frozen=True):
-    """What is done to a path: ReplaceFullPath or ReplacePrefixMatch."""
+    """What is done to a path: ReplaceFullPath, ReplacePrefixMatch; for Ingresses also Regex (of
+    the matched path, with groups)."""
 
     type: str
     replace_full_path: str | None = None

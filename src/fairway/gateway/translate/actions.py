@@ -58,7 +58,7 @@ class Writer:
         if any(share.cluster and share.weight for share in shares):
             main = base | {"route": action | _target(shares, rule.session, route)}
         else:
-            main = base | {"direct_response": {"status": 503 if route.grpc else 500}}
+            main = base | {"direct_response": {"status": route.unserved}}
         return [*self._stay(base, action, rule, shares), main]
 
     def _shares(self, route: Route, rule: Rule) -> list[_Share]:
@@ -127,7 +127,7 @@ def _target(shares: list[_Share], session: Session | None, route: Route | None) 
     several = len(shares) > 1
     if len(live) == 1 and live[0].cluster and not several and not _edited(live[0]):
         return {"cluster": str(live[0].cluster)}
-    status = 503 if route and route.grpc else 500
+    status = route.unserved if route else 500
     sticky = session if several and session and not session.header else None
     return {"weighted_clusters": {"clusters": [_weighted(each, sticky, status) for each in live]}}
 

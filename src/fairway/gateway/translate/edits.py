@@ -54,6 +54,10 @@ def path_rewrite(edit: PathEdit | None, prefix: str) -> dict[str, Any]:
         return {}
     if edit.replace_full_path is not None and edit.type == "ReplaceFullPath":
         return _regex(r"^/.*$", _absolute(edit.replace_full_path))
+    if edit.type == "Regex":  # of an Ingress: the substitution has groups already
+        pattern = {"regex": edit.replace_prefix_match or ""}
+        rewrite = {"pattern": pattern, "substitution": edit.replace_full_path or ""}
+        return {"regex_rewrite": rewrite}
     return _prefix_rewrite(prefix, edit.replace_prefix_match or "")
 
 

@@ -20,11 +20,12 @@ def rank(match: Match) -> Rank:
         name = match.grpc
         return 0, -len(name.service), -len(name.method), -len(match.headers), 0
     path = match.path
+    headers = [each for each in match.headers if not each.name.startswith(":")]
     return (
         _ORDER[path.type],
         0 if path.type == "Exact" else -len(path.value),
         0 if match.method else 1,
-        -len(match.headers),
+        -len(headers),
         -len(match.queries),
     )
 
@@ -60,10 +61,6 @@ def _path(match: Match) -> dict[str, Any]:
 
 
 def _header(match: ValueMatch) -> dict[str, Any]:
-    if match.type == "Present":
-        return {"name": match.name, "present_match": True}
-    if match.type == "Not":
-        return {"name": match.name, "string_match": {"exact": match.value}, "invert_match": True}
     return {"name": match.name, "string_match": _text(match)}
 
 

@@ -62,11 +62,10 @@ class Plan:
     def add(self, one: Listening, all_: Iterable[Attached], listeners: list[Listening]) -> None:
         """A listener with what is attached to it: the hostnames of its routes and its own, which
         answers 404 to the rest; those only for which no other listener is closer."""
-        mine: dict[Ref, Attached] = {}
+        mine: dict[tuple[Ref, tuple[str, ...]], Attached] = {}
         for each in all_:
-            if each.listener is one:
-                names = mine[each.route.ref].hostnames if each.route.ref in mine else ()
-                mine[each.route.ref] = each._replace(hostnames=(*names, *each.hostnames))
+            if each.listener is one:  # an Ingress is one route for each of its hosts
+                mine.setdefault((each.route.ref, each.route.hostnames), each)
         found = {one.hostname} | {name for each in mine.values() for name in each.hostnames}
         taken = [each.hostname for each in listeners]
         for domain in found:
