@@ -1,70 +1,112 @@
 package toolbox
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/expr-lang/expr"
 	"github.com/itchyny/gojq"
 	lua "github.com/yuin/gopher-lua"
 )
 
-type exprFunction struct {
-	Parameters []string `json:"parameters"`
-	Body       string   `json:"body"`
+// A value is data of the caller. Numbers cross as they are: `3` is whole, `3.0` is not; what JSON
+// cannot say is {"$float": "NaN"}, {"$float": "+Inf"} or {"$float": "-Inf"}, both ways.
+type value struct{ any }
+
+func (v *value) UnmarshalJSON(data []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	err := decoder.Decode(&v.any)
+	v.any = deep(v.any, func(leaf any) any {
+		if number, is := leaf.(json.Number); is {
+			if whole, err := strconv.Atoi(number.String()); err == nil {
+				return whole
+			}
+			leaf, _ = number.Float64()
+		}
+		if special, is := leaf.(map[string]any); is && len(special) == 1 && special["$float"] != nil {
+			leaf, _ = strconv.ParseFloat(fmt.Sprint(special["$float"]), 64)
+		}
+		return leaf
+	})
+	return err
+}
+
+func (v value) MarshalJSON() ([]byte, error) {
+	return encode(deep(v.any, func(leaf any) any {
+		number, is := leaf.(float64)
+		switch {
+		case is && (math.IsNaN(number) || math.IsInf(number, 0)):
+			return map[string]any{"$float": strconv.FormatFloat(number, 'g', -1, 64)}
+		case is && number == math.Trunc(number) && math.Abs(number) < 1e15:
+			return json.RawMessage(strconv.FormatFloat(number, 'f', 1, 64))
+		}
+		return leaf
+	}))
+}
+
+// deep changes every part of data, the inner ones first.
+func deep(data any, change func(any) any) any {
+	switch found := data.(type) {
+	case map[string]any:
+		made := make(map[string]any, len(found))
+		for key, item := range found {
+			made[key] = deep(item, change)
+		}
+		return change(made)
+	case []any:
+		made := make([]any, len(found))
+		for index, item := range found {
+			made[index] = deep(item, change)
+		}
+		return made
+	}
+	return change(data)
 }
 
 type exprParams struct {
-	Source    string                  `json:"source"`
-	Env       value                   `json:"env"`
-	Functions map[string]exprFunction `json:"functions"`
-	Undefined bool                    `json:"allow_undefined"`
-	Only      bool                    `json:"compile_only"`
+	Source    string `json:"source"`
+	Env       value  `json:"env"`
+	Functions map[string]struct {
+		Parameters []string `json:"parameters"`
+		Body       string   `json:"body"`
+	} `json:"functions"`
+	Undefined bool `json:"allow_undefined"`
+	Only      bool `json:"compile_only"`
 }
 
 // runExpr compiles an expression and runs it. Functions of the caller are expressions themselves.
-func runExpr(_ *job, asked *exprParams) (any, error) {
-	env, _ := asked.Env.any.(map[string]any)
-	if env == nil {
-		env = map[string]any{}
+func runExpr(_ *call, p *exprParams) any {
+	env, _ := p.Env.any.(map[string]any)
+	options := []expr.Option{expr.Env(env)}
+	if p.Undefined || env == nil {
+		options = append(options, expr.AllowUndefinedVariables())
 	}
-	functions := []expr.Option{}
-	for name, given := range asked.Functions {
+	for name, given := range p.Functions {
 		body, err := expr.Compile(given.Body, expr.AllowUndefinedVariables())
-		if err != nil {
-			return nil, &problem{Code: "bad-expression", Message: name + ": " + err.Error(), Place: name}
-		}
-		functions = append(functions, expr.Function(name, func(values ...any) (any, error) {
+		check("bad-expression", err)
+		options = append(options, expr.Function(name, func(values ...any) (any, error) {
 			if len(values) != len(given.Parameters) {
 				return nil, fmt.Errorf("%s takes %d values, not %d", name, len(given.Parameters), len(values))
 			}
-			inside := make(map[string]any, len(values))
+			inside := map[string]any{}
 			for index, parameter := range given.Parameters {
 				inside[parameter] = values[index]
 			}
 			return expr.Run(body, inside)
 		}))
 	}
-	options := append(functions, expr.Env(env))
-	if asked.Undefined {
-		options = append(options, expr.AllowUndefinedVariables())
+	program := got(expr.Compile(p.Source, options...))("bad-expression")
+	if p.Only {
+		return value{}
 	}
-	program, err := expr.Compile(asked.Source, options...)
-	if err != nil {
-		return nil, &problem{Code: "bad-expression", Message: err.Error()}
-	}
-	if asked.Only {
-		return map[string]any{"value": nil}, nil
-	}
-	result, err := expr.Run(program, env)
-	if err != nil {
-		return nil, &problem{Code: "expression-failed", Message: err.Error()}
-	}
-	return map[string]any{"value": shown(result)}, nil
+	return value{got(expr.Run(program, env))("expression-failed")}
 }
 
 type queryParams struct {
@@ -74,48 +116,32 @@ type queryParams struct {
 	Limit     int              `json:"limit"`
 }
 
-// runQuery gives all results of a jq program, without the environment and without modules.
-func runQuery(one *job, asked *queryParams) (any, error) {
-	parsed, err := gojq.Parse(asked.Query)
-	if err != nil {
-		return nil, &problem{Code: "bad-query", Message: err.Error()}
-	}
+// runQuery gives the results of a jq program, without the environment and without modules.
+func runQuery(asked *call, p *queryParams) any {
 	names, values := []string{}, []any{}
-	for name, given := range asked.Variables {
+	for name, given := range p.Variables {
 		names, values = append(names, "$"+name), append(values, given.any)
 	}
-	program, err := gojq.Compile(parsed, gojq.WithVariables(names))
-	if err != nil {
-		return nil, &problem{Code: "bad-query", Message: err.Error()}
-	}
-	limit := time.Duration(one.Deadline) * time.Millisecond
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	results, rest := []any{}, one.Output
-	for found := program.RunWithContext(ctx, asked.Input.any, values...); ; {
+	parsed := got(gojq.Parse(p.Query))("bad-query")
+	program := got(gojq.Compile(parsed, gojq.WithVariables(names)))("bad-query")
+	results, rest := []json.RawMessage{}, asked.Output
+	for found := program.Run(p.Input.any, values...); p.Limit <= 0 || len(results) < p.Limit; {
 		result, more := found.Next()
-		if !more || (asked.Limit > 0 && len(results) >= asked.Limit) {
-			return map[string]any{"values": results}, nil
+		failed, wrong := result.(error)
+		var halted *gojq.HaltError
+		if !more || (wrong && errors.As(failed, &halted) && halted.Value() == nil) {
+			break
 		}
-		if failed, wrong := result.(error); wrong {
-			var halted *gojq.HaltError
-			if errors.As(failed, &halted) && halted.Value() == nil {
-				return map[string]any{"values": results}, nil
-			}
-			if ctx.Err() != nil {
-				return nil, problemf("toolbox-deadline", "jq took longer than %s", limit)
-			}
-			return nil, &problem{Code: "query-failed", Message: failed.Error()}
+		if wrong {
+			check("query-failed", failed)
 		}
-		data, err := gojq.Marshal(result)
-		if err != nil {
-			return nil, problemf("not-json", "%s", err)
-		}
+		data := got(gojq.Marshal(result))("not-json")
 		if rest -= len(data); rest < 0 {
-			return nil, outputTooLong(one.call)
+			tooLong(asked)
 		}
-		results = append(results, rawJSON(data))
+		results = append(results, data)
 	}
+	return results
 }
 
 type luaParams struct {
@@ -124,11 +150,6 @@ type luaParams struct {
 	Globals map[string]value `json:"globals"`
 	Steps   int              `json:"steps"`
 }
-
-const (
-	usualSteps = 10_000_000
-	deepest    = 100 // of tables inside tables
-)
 
 // steps is a context that ends after so many instructions: the interpreter asks before each.
 type steps struct {
@@ -147,21 +168,17 @@ func (s *steps) Done() <-chan struct{} {
 func (s *steps) Err() error { return errors.New("too many steps") }
 
 // runLua runs a script with the base, table, string and math libraries, and gives what it returns.
-func runLua(one *job, asked *luaParams) (any, error) {
-	state := lua.NewState(lua.Options{SkipOpenLibs: true, CallStackSize: 200, RegistryMaxSize: 1 << 20})
+func runLua(asked *call, p *luaParams) any {
+	state := lua.NewState(lua.Options{SkipOpenLibs: true, RegistryMaxSize: 1 << 20})
 	defer state.Close()
-	for name, open := range map[string]lua.LGFunction{
-		lua.BaseLibName: lua.OpenBase, lua.TabLibName: lua.OpenTable,
-		lua.StringLibName: lua.OpenString, lua.MathLibName: lua.OpenMath,
-	} {
+	for _, open := range []lua.LGFunction{lua.OpenBase, lua.OpenTable, lua.OpenString, lua.OpenMath} {
 		state.Push(state.NewFunction(open))
-		state.Push(lua.LString(name))
-		state.Call(1, 0)
+		state.Call(0, 0)
 	}
 	for _, name := range []string{"dofile", "loadfile", "require", "module", "newproxy", "_printregs"} {
 		state.SetGlobal(name, lua.LNil)
 	}
-	printed := &bounded{rest: min(one.Output, 64<<10)}
+	printed := &bounded{rest: min(asked.Output, 64<<10)}
 	state.SetGlobal("print", state.NewFunction(func(state *lua.LState) int {
 		for index := range state.GetTop() {
 			_, _ = fmt.Fprint(printed, state.ToStringMeta(state.Get(index+1)), "\t")
@@ -169,34 +186,25 @@ func runLua(one *job, asked *luaParams) (any, error) {
 		_, _ = fmt.Fprintln(printed)
 		return 0
 	}))
-	for name, given := range asked.Globals {
+	for name, given := range p.Globals {
 		state.SetGlobal(name, toLua(state, given.any))
 	}
-	if asked.Steps <= 0 {
-		asked.Steps = usualSteps
+	limit := &steps{context.Background(), p.Steps, make(chan struct{})}
+	if limit.left <= 0 {
+		limit.left = 10_000_000
 	}
-	limit := &steps{Context: context.Background(), left: asked.Steps, over: make(chan struct{})}
 	state.SetContext(limit)
-	main, err := state.Load(strings.NewReader(asked.Script), asked.Name)
-	if err != nil {
-		return nil, blame("bad-script", err)
+	state.Push(got(state.Load(strings.NewReader(p.Script), p.Name))("bad-script"))
+	err := state.PCall(0, lua.MultRet, nil)
+	if limit.left <= 0 {
+		panic(problemf("script-steps", "the script takes too many steps"))
 	}
-	state.Push(main)
-	if err := state.PCall(0, lua.MultRet, nil); err != nil {
-		if limit.left <= 0 {
-			return nil, problemf("script-steps", "the script takes more than %d steps", asked.Steps)
-		}
-		return nil, blame("script-failed", err)
-	}
+	check("script-failed", err)
 	results := []any{}
 	for index := range state.GetTop() {
-		result, err := fromLua(state.Get(index+1), deepest)
-		if err != nil {
-			return nil, err
-		}
-		results = append(results, result)
+		results = append(results, fromLua(state.Get(index+1), 100))
 	}
-	return map[string]any{"values": results, "printed": printed.text.String()}, nil
+	return map[string]any{"values": value{results}, "printed": printed.String()}
 }
 
 func toLua(state *lua.LState, given any) lua.LValue {
@@ -210,13 +218,13 @@ func toLua(state *lua.LState, given any) lua.LValue {
 	case string:
 		return lua.LString(found)
 	case []any:
-		table := state.CreateTable(len(found), 0)
+		table := state.NewTable()
 		for _, item := range found {
 			table.Append(toLua(state, item))
 		}
 		return table
 	case map[string]any:
-		table := state.CreateTable(0, len(found))
+		table := state.NewTable()
 		for name, item := range found {
 			table.RawSetString(name, toLua(state, item))
 		}
@@ -226,48 +234,41 @@ func toLua(state *lua.LState, given any) lua.LValue {
 }
 
 // fromLua gives a list for a table of 1 to n and for an empty one, else a map of texts.
-func fromLua(given lua.LValue, depth int) (any, error) {
-	if depth == 0 {
-		return nil, problemf("not-json", "the script's result is nested too deep")
-	}
+func fromLua(given lua.LValue, depth int) any {
 	switch found := given.(type) {
 	case *lua.LNilType:
-		return nil, nil
+		return nil
 	case lua.LBool:
-		return bool(found), nil
+		return bool(found)
 	case lua.LNumber:
 		if number := float64(found); number == math.Trunc(number) && math.Abs(number) < 1<<53 {
-			return int64(number), nil
+			return int64(number)
 		}
-		return shown(float64(found)), nil
+		return float64(found)
 	case lua.LString:
-		return string(found), nil
+		return string(found)
 	case *lua.LTable:
-		return fromTable(found, depth-1)
+		if depth > 0 {
+			return fromTable(found, depth-1)
+		}
 	}
-	return nil, problemf("not-json", "the script's result holds a %s", given.Type())
+	panic(problemf("not-json", "the script's result holds a %s, or is nested too deep", given.Type()))
 }
 
-func fromTable(table *lua.LTable, depth int) (any, error) {
+func fromTable(table *lua.LTable, depth int) any {
 	list, names := []any{}, map[string]any{}
-	var failed error
 	table.ForEach(func(key, item lua.LValue) {
-		made, err := fromLua(item, depth)
-		failed = errors.Join(failed, err)
-		if number, whole := key.(lua.LNumber); whole && int(number) == len(list)+1 {
-			list = append(list, made)
-			return
+		if number, is := key.(lua.LNumber); is && int(number) == len(list)+1 {
+			list = append(list, fromLua(item, depth))
+		} else {
+			names[key.String()] = fromLua(item, depth)
 		}
-		names[key.String()] = made
 	})
-	if failed != nil {
-		return nil, failed
-	}
 	if len(names) == 0 {
-		return list, nil
+		return list
 	}
-	if len(list) > 0 {
-		return nil, problemf("not-json", "the script's result has a table that is list and map at once")
+	for index, item := range list {
+		names[strconv.Itoa(index+1)] = item
 	}
-	return names, nil
+	return names
 }

@@ -1,154 +1,168 @@
 // Package toolbox serves the functions of Go libraries over a Unix socket.
 //
-// A server takes calls (wire.go) from any number of connections and hands each to a worker: this
-// program once more, started beforehand, which handles one call at a time (worker.go). What runs
-// away is ended with its worker (pool.go); the others do not notice.
+// A call is a connection: a message asks, a message answers, and whoever hangs up wants no answer.
+// A message is its length (four bytes, big-endian) and that much JSON. Workers, which are this
+// program once more, wait at the socket themselves: the server starts some beforehand, starts
+// others while all are busy, and replaces those that end. A worker takes one call at a time and
+// ends itself, with an answer, when a call passes its deadline or its memory; what Go's runtime
+// says when it must end comes instead of a message, so the caller learns even that.
 package toolbox
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
-	"sync"
+	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
 
 const (
-	defaultDeadline = 30 * time.Second
-	defaultMemory   = 512 << 20
-	defaultOutput   = 32 << 20
-	slowReader      = 30 * time.Second
+	patience = 30 * time.Millisecond // all workers are busy for so long: one more is started
+	idleTime = 5 * time.Second       // without a call for so long: one that is too many ends
 )
 
 // Run is the component: it serves until it is told to end, and returns the exit status.
 func Run(args []string) int {
 	flags := flag.NewFlagSet("toolbox", flag.ContinueOnError)
 	socket := flags.String("socket", "", "path of the Unix socket to listen on")
-	scratch := flags.String("scratch", "", "folder for files of a call under way (default SOCKET.tmp)")
-	warm := flags.Int("workers", 1, "workers kept ready")
+	ready := flags.Int("workers", 1, "workers kept ready")
 	most := flags.Int("most", 8, "workers at once")
-	worker := flags.Bool("worker", false, "be a worker: for the toolbox itself")
-	jail := flags.Bool("jail", false, "of a worker: see nothing but the call's folder")
-	if flags.Parse(args) != nil || flags.NArg() > 0 || (*socket == "") == !*worker {
+	role := flags.String("role", "", "worker or spare: for the toolbox itself")
+	if flags.Parse(args) != nil || flags.NArg() > 0 || (*socket == "") == (*role == "") {
 		_, _ = fmt.Fprintln(os.Stderr, "usage: toolbox --socket PATH")
 		return 2
 	}
-	if *worker {
-		return work(*jail)
+	if *role != "" {
+		return work(*role)
 	}
-	if *scratch == "" {
-		*scratch = *socket + ".tmp"
-	}
-	if err := listen(*socket, newPool(*scratch, *warm, *most)); err != nil {
+	err := serve(*socket, max(*ready, 1), *most)
+	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "toolbox:", err)
 		return 1
 	}
 	return 0
 }
 
-// listen serves on a socket that only its owner may use, and removes it at the end.
-func listen(path string, workers *pool) error {
+// listen opens a socket that only its owner may use, unless another toolbox serves it.
+func listen(path string) (*os.File, error) {
 	if other, err := net.Dial("unix", path); err == nil {
 		_ = other.Close()
-		return fmt.Errorf("another toolbox serves %s", path)
+		return nil, fmt.Errorf("another toolbox serves %s", path)
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
+	_ = os.Remove(path)
 	old := syscall.Umask(0o177)
-	listener, err := net.Listen("unix", path)
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
 	syscall.Umask(old)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := workers.open(); err != nil {
-		_ = listener.Close()
-		return err
-	}
-	defer workers.close()
-	stop, done := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer done()
-	context.AfterFunc(stop, func() { _ = listener.Close() })
-	for {
-		connection, err := listener.Accept()
-		if stop.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		go serve(stop, connection, workers)
-	}
+	return listener.File()
 }
 
-// A line is one connection: calls in any order, replies as they are ready.
-type line struct {
-	net.Conn
-	writing sync.Mutex
-	calls   sync.Map // number of a call under way -> context.CancelFunc
+// A worker is a child process, and whether it has a call.
+type worker struct{ busy bool }
+
+// news is what a worker's pipe says: it took a call, it is free again, or it is gone.
+type news struct {
+	from *worker
+	word byte
 }
 
-func serve(stop context.Context, connection net.Conn, workers *pool) {
-	one := &line{Conn: connection}
-	all, end := context.WithCancel(stop)
-	defer end() // whoever hung up wants none of the answers
-	defer func() { _ = connection.Close() }()
-	for {
-		data, err := readFrame(connection, longestFrame)
-		if err != nil {
-			return
-		}
-		var asked call
-		if err := json.Unmarshal(data, &asked); err != nil {
-			one.answer(reply{Error: problemf("bad-message", "not a call: %s", err)})
-			return
-		}
-		if asked.Cancel {
-			if cancel, known := one.calls.Load(asked.ID); known {
-				cancel.(context.CancelFunc)()
-			}
-			continue
-		}
-		limits(&asked)
-		context, cancel := context.WithTimeout(all, time.Duration(asked.Deadline)*time.Millisecond)
-		one.calls.Store(asked.ID, cancel)
-		go func() {
-			answer := workers.do(context, &asked)
-			one.calls.Delete(asked.ID)
-			cancel()
-			one.answer(answer)
-		}()
-	}
-}
+const taken, free, gone, look = '+', '-', 'x', '?'
 
-func limits(asked *call) {
-	for value, usual := range map[*int]int{
-		&asked.Deadline: int(defaultDeadline / time.Millisecond),
-		&asked.Memory:   defaultMemory,
-		&asked.Output:   defaultOutput,
-	} {
-		if *value <= 0 {
-			*value = usual
-		}
-	}
-	asked.Output = min(asked.Output, longestFrame-1024)
-}
-
-func (l *line) answer(answer reply) {
-	data, err := encode(answer)
+func serve(socket string, ready, most int) error {
+	socket, err := filepath.Abs(socket)
 	if err != nil {
-		data, _ = encode(reply{ID: answer.ID, Error: problemf("toolbox-crashed", "%s", err)})
+		return err
 	}
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	_ = l.SetWriteDeadline(time.Now().Add(slowReader))
-	if writeFrame(l, data) != nil {
-		_ = l.Close()
+	listener, err := listen(socket)
+	if err != nil {
+		return err
 	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	defer func() { _ = os.Remove(socket) }()
+	heard, living := make(chan news), []*worker{}
+	for {
+		for len(living) < ready {
+			one, err := start(listener, "worker", socket, heard)
+			if err != nil {
+				return err
+			}
+			living = append(living, one)
+		}
+		select {
+		case <-stop:
+			return nil // the workers see that the other end of their pipe is gone
+		case told := <-heard:
+			told.from.busy = told.word == taken || told.word == look
+			idle := slices.ContainsFunc(living, func(one *worker) bool { return !one.busy })
+			switch {
+			case told.word == gone:
+				living = slices.DeleteFunc(living, func(one *worker) bool { return one == told.from })
+			case told.word == taken && !idle:
+				time.AfterFunc(patience, func() { heard <- news{&worker{}, look} })
+			case told.word == look && !idle && len(living) < most:
+				if one, err := start(listener, "spare", socket, heard); err == nil {
+					living = append(living, one)
+				}
+			}
+		}
+	}
+}
+
+// start starts a worker: the listener is its file 3, and file 4 is the pipe on which it tells what
+// it does and by whose end it knows that the server is gone.
+func start(listener *os.File, role, socket string, heard chan<- news) (*worker, error) {
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	ours, theirs := os.NewFile(uintptr(pair[0]), "worker"), os.NewFile(uintptr(pair[1]), "server")
+	scratch, err := os.MkdirTemp(filepath.Dir(socket), ".toolbox-")
+	if err != nil {
+		return nil, err
+	}
+	child := command(role, scratch, listener, theirs)
+	if os.Geteuid() != 0 { // the right to see less comes with a user namespace
+		child.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER
+		child.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}}
+		child.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}}
+	}
+	if err = child.Start(); err != nil { // calls then say that they cannot be confined
+		child = command(role, scratch, listener, theirs)
+		err = child.Start()
+	}
+	_ = syscall.SetNonblock(int(listener.Fd()), true) // of all that share it: Fd ended that
+	_ = theirs.Close()
+	if err != nil {
+		_, _ = ours.Close(), os.Remove(scratch)
+		return nil, err
+	}
+	one := &worker{}
+	go func() {
+		word := make([]byte, 1)
+		for count, err := ours.Read(word); count > 0 && err == nil; count, err = ours.Read(word) {
+			heard <- news{one, word[0]}
+		}
+		_ = child.Wait()
+		_, _ = ours.Close(), os.RemoveAll(scratch)
+		heard <- news{one, gone}
+	}()
+	return one, nil
+}
+
+// command is this program in another role, without environment but for a folder of its own.
+func command(role, scratch string, files ...*os.File) *exec.Cmd {
+	child := exec.Command("/proc/self/exe", "toolbox", "--role", role)
+	child.Args[0] = "fairway-native"
+	child.Env = []string{"TMPDIR=" + scratch, "HOME=" + scratch}
+	child.Dir, child.ExtraFiles = scratch, files
+	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return child
 }

@@ -2,185 +2,280 @@ package toolbox
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"runtime/debug"
-	"strconv"
-	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"k8s.io/klog/v2"
 )
 
-// A job is a call as its method sees it.
-type job struct {
-	*call
-	folder *folder // nil when the call names none
+const (
+	longest = 128 << 20 // of one message; what Go says when it must end begins with more
+	worn    = 256 << 20 // memory of a free worker that is better replaced
+)
+
+// A call asks for one method, which sees no files but those of the folder, as "/".
+type call struct {
+	Method   string          `json:"method"`
+	Folder   string          `json:"folder"`
+	Params   json.RawMessage `json:"params"`
+	Deadline int             `json:"deadline_ms"`
+	Memory   int             `json:"memory_bytes"`
+	Output   int             `json:"output_bytes"`
+	leave    func()          // ends that the folder is all there is
 }
 
-// A method answers a job with a value for JSON.
-type method func(*job) (any, error)
-
-var methods = map[string]method{
-	"compose":        takes(composeModel),
-	"defaults":       takes(defaults),
-	"expr":           takes(runExpr),
-	"gotemplate":     takes(goTemplate),
-	"helm.lint":      takes(helmLint),
-	"helm.package":   takes(helmPackage),
-	"helm.show":      takes(helmShow),
-	"helm.template":  takes(helmTemplate),
-	"jq":             takes(runQuery),
-	"jsonnet":        takes(evaluateJsonnet),
-	"kustomize":      takes(kustomizeBuild),
-	"lua":            takes(runLua),
-	"merge.strategy": takes(mergePatch),
-	"merge.threeway": takes(threeWay),
+type reply struct {
+	Result any      `json:"result,omitempty"`
+	Error  *problem `json:"error,omitempty"`
 }
 
-// jailed methods use libraries that open files by path, so their workers see one folder only.
-var jailed = map[string]bool{"compose": true}
+var methods = map[string]func(*call) any{
+	"compose":       takes(composeModel),
+	"defaults":      takes(defaults),
+	"expr":          takes(runExpr),
+	"gotemplate":    takes(goTemplate),
+	"helm.lint":     takes(helmLint),
+	"helm.package":  takes(helmPackage),
+	"helm.show":     takes(helmShow),
+	"helm.template": takes(helmTemplate),
+	"jq":            takes(runQuery),
+	"jsonnet":       takes(evaluateJsonnet),
+	"kustomize":     takes(kustomizeBuild),
+	"lua":           takes(runLua),
+	"merge":         takes(mergePatch),
+	"threeway":      takes(threeWay),
+}
 
 // takes reads a method's parameters strictly: an unknown one is a mistake.
-func takes[P any](run func(*job, *P) (any, error)) method {
-	return func(one *job) (any, error) {
+func takes[P any](run func(*call, *P) any) func(*call) any {
+	return func(asked *call) any {
 		var params P
-		decoder := json.NewDecoder(bytes.NewReader(one.Params))
+		decoder := json.NewDecoder(bytes.NewReader(asked.Params))
 		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&params); err != nil && !errors.Is(err, io.EOF) {
-			return nil, problemf("bad-params", "%s: %s", one.Method, err)
-		}
-		return run(one, &params)
+		check("bad-params", decoder.Decode(&params))
+		return run(asked, &params)
 	}
 }
+
+var (
+	statm   *os.File // /proc/self/statm, which a folder does not have
+	nowhere string   // an empty folder, for calls without one
+)
 
 type offline struct{}
 
 func (offline) RoundTrip(asked *http.Request) (*http.Response, error) {
-	return nil, problemf("no-network", "the toolbox has no network: %s is not fetched", asked.URL)
+	return nil, fmt.Errorf("%s is remote: the toolbox has no network", asked.URL)
 }
 
-// work answers calls from file 3 to file 4, one at a time, until the server is gone.
-func work(jail bool) int {
-	calls, replies := os.NewFile(3, "calls"), os.NewFile(4, "replies")
+// work takes calls, one at a time, until the server is gone. A spare worker ends when it is idle.
+func work(role string) int {
 	http.DefaultTransport = offline{} // with no PATH either, no library reaches out
 	log.SetOutput(io.Discard)
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	logrus.SetOutput(io.Discard)
-	klog.SetLogger(klog.Logger{})
+	klog.SetOutput(io.Discard)
+	klog.LogToStderr(false)
 	debug.SetMaxStack(256 << 20)
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("500"), 0)
-	todo := make(chan *call)
-	go func() {
-		for {
-			data, err := readFrame(calls, longestFrame)
-			var asked call
-			if err != nil || json.Unmarshal(data, &asked) != nil {
-				os.Exit(0)
-			}
-			todo <- &asked
-		}
+	listening, server := os.NewFile(3, "listener"), os.NewFile(4, "server")
+	var err error
+	if statm, err = os.Open("/proc/self/statm"); err != nil {
+		return 1
+	}
+	if nowhere, err = os.MkdirTemp("", "nowhere"); err != nil {
+		return 1
+	}
+	go func() { // nothing is ever said on this pipe: its end is the server's
+		_, _ = server.Read(make([]byte, 1))
+		os.Exit(0)
 	}()
-	for asked := range todo {
-		data, err := encode(answer(asked, jail))
-		if err == nil && len(data) > asked.Output+512 {
-			data, err = encode(reply{Error: outputTooLong(asked).(*problem)})
+	found, err := net.FileListener(listening)
+	if err != nil {
+		return 1
+	}
+	listener := found.(*net.UnixListener)
+	listener.SetUnlinkOnClose(false)
+	for {
+		if role == "spare" {
+			_ = listener.SetDeadline(time.Now().Add(idleTime))
 		}
-		if err != nil || writeFrame(replies, data) != nil {
-			return 1
+		connection, err := listener.AcceptUnix()
+		if err != nil {
+			return 0
+		}
+		_, _ = server.Write([]byte{taken})
+		if asked, err := readMessage(connection); err == nil {
+			handle(connection, asked)
+		}
+		_ = connection.Close()
+		_, _ = server.Write([]byte{free})
+		if resident() > worn {
+			return 0
 		}
 	}
-	return 0
 }
 
-func answer(asked *call, jail bool) (done reply) {
+// handle answers a call. While a method runs, a guard looks at the clock, the memory and the
+// caller, and ends this process when one of them says so.
+func handle(connection *net.UnixConn, data []byte) {
+	asked := &call{Deadline: 30_000, Memory: 512 << 20, Output: 32 << 20}
+	if err := json.Unmarshal(data, asked); err != nil {
+		send(connection, reply{Error: problemf("bad-params", "not a call: %s", err)})
+		return
+	}
+	if words, err := connection.File(); err == nil {
+		_ = debug.SetCrashOutput(words, debug.CrashOptions{})
+		_ = syscall.SetNonblock(int(words.Fd()), true) // which is the connection's, and Fd ended
+		_ = words.Close()
+	}
+	done := make(chan struct{})
+	go guard(connection, asked, done)
+	answer := perform(asked)
+	close(done)
+	_ = debug.SetCrashOutput(nil, debug.CrashOptions{})
+	send(connection, answer)
+}
+
+func guard(connection *net.UnixConn, asked *call, done <-chan struct{}) {
+	hungUp := make(chan struct{})
+	go func() {
+		_, _ = connection.Read(make([]byte, 1))
+		close(hungUp)
+	}()
+	limit := resident() + asked.Memory
+	deadline := time.After(time.Duration(asked.Deadline) * time.Millisecond)
+	clock := time.NewTicker(5 * time.Millisecond)
+	defer clock.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-hungUp:
+			os.Exit(0)
+		case <-deadline:
+			send(connection, reply{Error: problemf("toolbox-deadline", "%s took longer than %d ms",
+				asked.Method, asked.Deadline)})
+			os.Exit(0)
+		case <-clock.C:
+			if resident() > limit {
+				send(connection, reply{Error: problemf("toolbox-memory", "%s needs more than %d MB of memory",
+					asked.Method, asked.Memory>>20)})
+				os.Exit(0)
+			}
+		}
+	}
+}
+
+func perform(asked *call) (done reply) {
 	defer func() {
-		if cause := recover(); cause != nil {
+		switch cause := recover().(type) {
+		case nil:
+		case *problem:
+			done = reply{Error: cause}
+		default:
 			done = reply{Error: problemf("toolbox-crashed", "%s: %v", asked.Method, cause)}
 		}
 	}()
-	result, err := perform(asked, jail)
-	if err != nil {
-		var told *problem
-		if !errors.As(err, &told) {
-			told = problemf("toolbox-failed", "%s", err)
-		}
-		return reply{Error: told}
-	}
-	data, err := encode(result)
-	if err != nil {
-		return reply{Error: problemf("not-json", "%s: %s", asked.Method, err)}
-	}
-	if len(data) > asked.Output {
-		return reply{Error: outputTooLong(asked).(*problem)}
-	}
-	return reply{Result: data}
-}
-
-func perform(asked *call, jail bool) (any, error) {
 	run, known := methods[asked.Method]
 	if !known {
-		return nil, problemf("no-method", "the toolbox has no method %q", asked.Method)
+		return reply{Error: problemf("no-method", "the toolbox has no method %q", asked.Method)}
 	}
 	bound(asked.Memory)
-	one := &job{call: asked}
-	if asked.Folder != "" {
-		if jail {
-			if err := enter(asked.Folder); err != nil {
-				return nil, problemf("toolbox-unconfined", "%s: %s", asked.Folder, err)
-			}
-		}
-		folder, err := openFolder(asked.Folder)
-		if err != nil {
-			return nil, err
-		}
-		defer folder.close()
-		one.folder = folder
+	if asked.Folder == "" {
+		asked.Folder = nowhere
 	}
-	return run(one)
+	asked.leave = got(enter(asked.Folder))("toolbox-unconfined")
+	defer asked.leave()
+	result := got(encode(run(asked)))("not-json")
+	if len(result) > asked.Output {
+		tooLong(asked)
+	}
+	return reply{Result: json.RawMessage(result)}
 }
 
-// bound limits what this process may allocate: the collector tries harder near the limit, and past
-// it there is no address left. The server's own look ends what stays between.
-func bound(memory int) {
-	debug.SetMemoryLimit(int64(memory) * 9 / 10)
-	data, err := os.ReadFile("/proc/self/statm")
-	pages, _, _ := strings.Cut(string(data), " ")
-	size, _ := strconv.Atoi(pages)
-	limit := syscall.Rlimit{}
-	if err != nil || syscall.Getrlimit(syscall.RLIMIT_AS, &limit) != nil {
-		return
-	}
-	limit.Cur = min(uint64(size*os.Getpagesize()+memory*3/2+(256<<20)), limit.Max)
-	_ = syscall.Setrlimit(syscall.RLIMIT_AS, &limit)
+func tooLong(asked *call) {
+	panic(problemf("toolbox-output", "%s makes more than %d bytes of output", asked.Method, asked.Output))
 }
 
-// enter makes the folder, at its own path, the only thing that this process can see.
-func enter(folder string) error {
-	jail, err := os.MkdirTemp("", "jail")
+// memory is what this process has mapped and what of that is resident, in bytes.
+func memory() (mapped, resident int) {
+	data := make([]byte, 64)
+	count, _ := statm.ReadAt(data, 0)
+	_, _ = fmt.Sscan(string(data[:count]), &mapped, &resident)
+	return mapped * os.Getpagesize(), resident * os.Getpagesize()
+}
+
+func resident() int { _, used := memory(); return used }
+
+// bound makes the collector try harder near the limit, and leaves no address far past it, for what
+// asks for much at once.
+func bound(most int) {
+	debug.SetMemoryLimit(int64(most) * 9 / 10)
+	mapped, _ := memory()
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_AS, &limit) == nil {
+		limit.Cur = min(uint64(mapped+most*3/2+(256<<20)), limit.Max)
+		_ = syscall.Setrlimit(syscall.RLIMIT_AS, &limit)
+	}
+}
+
+// enter makes a folder the only thing that this process sees: whatever names, links and `..` its
+// libraries follow, the kernel keeps them inside. What it gives leads back, once.
+func enter(folder string) (leave func(), err error) {
+	before, err := os.Open("/")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("mounts of its own: %w", err)
+	if err := os.Chdir(folder); err != nil {
+		return nil, errors.Join(err, before.Close())
 	}
-	if err := syscall.Mount("tmpfs", jail, "tmpfs", 0, "size=1m"); err != nil {
-		return fmt.Errorf("an empty root: %w", err)
+	if err := syscall.Chroot("."); err != nil {
+		return nil, errors.Join(err, before.Chdir(), before.Close())
 	}
-	place := filepath.Join(jail, folder)
-	if err := os.MkdirAll(place, 0o755); err != nil {
-		return err
+	return sync.OnceFunc(func() {
+		if errors.Join(before.Chdir(), syscall.Chroot("."), before.Close()) != nil {
+			os.Exit(1) // a worker that cannot find back is of no use
+		}
+	}), nil
+}
+
+func readMessage(from io.Reader) ([]byte, error) {
+	var size uint32
+	if err := binary.Read(from, binary.BigEndian, &size); err != nil || size > longest {
+		return nil, errors.Join(err, io.ErrShortBuffer)
 	}
-	if err := syscall.Mount(folder, place, "", syscall.MS_BIND, ""); err != nil {
-		return fmt.Errorf("the folder: %w", err)
+	data := make([]byte, size)
+	_, err := io.ReadFull(from, data)
+	return data, err
+}
+
+func send(to *net.UnixConn, answer reply) {
+	data, err := encode(answer)
+	if err == nil {
+		_ = to.SetWriteDeadline(time.Now().Add(30 * time.Second))
+		_, _ = to.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), data...))
 	}
-	return errors.Join(syscall.Chroot(jail), os.Chdir(folder))
+}
+
+// encode is JSON as it is, without Go's escapes for HTML.
+func encode(value any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return bytes.TrimRight(out.Bytes(), "\n"), err
 }
