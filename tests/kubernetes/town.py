@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -15,14 +17,17 @@ from typing import Any, TypeVar
 import yaml
 from ground import Done, Ground
 
+from fairway.cluster import host
 from fairway.cluster.layout import Layout, layout
 from fairway.cluster.plan import ClusterPlan
 from fairway.cluster.setting_up import read_plan
 from fairway.native import programs
+from fairway.testing.http import free_port
 
 T = TypeVar("T")
 
 BUSYBOX = "docker.io/library/busybox:latest"  # on the node of every cluster of a Town
+DOCKER = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 WAIT_S = 120.0
 _CHANGED = ("FAIRWAY_NATIVE__DIR",)
 
@@ -168,6 +173,26 @@ class Town(Ground):
         return found
 
 
+def why_not() -> str:
+    """Why no cluster can be embedded here; "" when one can. The Go programs must be there."""
+    obstacle = host.obstacle()
+    return str(obstacle) if obstacle is not None else ""
+
+
+@contextlib.contextmanager
+def town(folder: Path) -> Iterator[Town]:
+    """A Town that is up; it leaves nothing."""
+    made = Town(folder, DOCKER, free_port())
+    try:
+        made.up()
+        made.wait_ready()
+        made.load_busybox()
+        yield made
+    finally:
+        made.down()
+        shutil.rmtree(made.data, ignore_errors=True)
+
+
 def pod(name: str, command: str, namespace: str = "default", **spec: Any) -> dict[str, Any]:
     """A pod of busybox that runs a shell command and ends at once when it is told to."""
     container = {
@@ -211,3 +236,11 @@ def web(name: str, namespace: str = "default", replicas: int = 1) -> list[dict[s
         "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]},
     }
     return [deployment, service]
+
+
+def get(address: str, port: int) -> str:
+    """The answer to a plain request from this machine."""
+    with socket.create_connection((address, port), timeout=5) as link:
+        link.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        parts = iter(lambda: link.recv(65536), b"")
+        return b"".join(parts).decode()
