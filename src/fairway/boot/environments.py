@@ -7,33 +7,76 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
+from fairway.cluster import kubeconfig
+from fairway.cluster.clusters import Clusters
 from fairway.docker.client import Docker
 from fairway.image.build import Builder
 from fairway.kit.aio import blocking
+from fairway.kube import Connection, from_kubeconfig
 from fairway.model.errors import Unavailable
 from fairway.model.image import Rewrite
 from fairway.native import programs
 from fairway.pipeline.environments.compose import ComposeEnvironments
+from fairway.pipeline.environments.namespace import NamespaceEnvironments
 from fairway.pipeline.environments.provide import Provider, Rules
 from fairway.pipeline.environments.remains import EnvironmentRemains
 from fairway.pipeline.environments.resolve import ComposeResolver, Program
+from fairway.pipeline.plugins.environment import EnvironmentPlugin
 from fairway.settings import Settings, ca_bundle, proxy_environment
 
 _POLL_S: Final = 1.0
 
 
-def compose_environments(settings: Settings, docker: Docker) -> ComposeEnvironments:
-    """Environments of Compose files on an engine."""
+class Reach:
+    """The way into the installation's own cluster, once there is one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._name = settings.cluster.name
+        self.clusters: Clusters | None = None
+
+    async def __call__(self) -> Connection:
+        """Raises `Unavailable` with the reason."""
+        if self.clusters is None:
+            raise Unavailable(
+                "this process knows no cluster",
+                code="environment-no-cluster",
+                remedy="`fairway doctor` says why there is none here.",
+            )
+        target = await self.clusters.target(self._name)
+        return from_kubeconfig(kubeconfig.written(self._name, target))
+
+
+def environment_plugin(
+    settings: Settings, docker: Docker, namespaces: NamespaceEnvironments | None
+) -> EnvironmentPlugin:
+    """The plugin `fairway/environment`."""
+    return EnvironmentPlugin(compose_environments(settings, docker), namespaces)
+
+
+def namespace_environments(
+    settings: Settings, docker: Docker, reach: Reach, owner: str
+) -> NamespaceEnvironments:
+    """Environments in the installation's own cluster."""
+    return NamespaceEnvironments(reach, provider(settings, docker), owner=owner)
+
+
+def provider(settings: Settings, docker: Docker) -> Provider:
+    """What images are here, by the operator's rules."""
     rules = Rules(
         rewrites=tuple(Rewrite(*item) for item in settings.pipeline.images.items()),
         proxies=proxy_environment(),
         ca_bundle=ca_bundle(),
     )
+    return Provider(docker, Builder(docker), rules)
+
+
+def compose_environments(settings: Settings, docker: Docker) -> ComposeEnvironments:
+    """Environments of Compose files on an engine."""
     program = compose_program(settings)
     return ComposeEnvironments(
         docker,
         program,
-        Provider(docker, Builder(docker), rules),
+        provider(settings, docker),
         trusting=ComposeResolver(program),
         confined=ComposeResolver(program),
         root=settings.data / "environments",

@@ -15,7 +15,12 @@ from sqlalchemy import Connection
 from fairway.access.keyring import Keyring, open_keyring
 from fairway.access.tokens import mint
 from fairway.blob.folder import Folder
-from fairway.boot.environments import compose_environments, environment_remains
+from fairway.boot.environments import (
+    Reach,
+    environment_plugin,
+    environment_remains,
+    namespace_environments,
+)
 from fairway.docker.client import Docker
 from fairway.git.folders import Folders
 from fairway.git.reads import Reads
@@ -27,14 +32,15 @@ from fairway.model.token import TokenScope
 from fairway.pipeline.engine import Engine
 from fairway.pipeline.engines.docker import DockerEngine
 from fairway.pipeline.engines.local import LocalEngine
+from fairway.pipeline.environments.namespace import NamespaceEnvironments
 from fairway.pipeline.files import FileSignatures, TemplateFiles
 from fairway.pipeline.plugin import Plugin
 from fairway.pipeline.plugins.clone import ClonePlugin
 from fairway.pipeline.plugins.docker import BuilderSettings, DockerPlugin
-from fairway.pipeline.plugins.environment import EnvironmentPlugin
 from fairway.pipeline.plugins.slack import SlackPlugin
 from fairway.pipeline.plugins.webhook import WebhookPlugin
 from fairway.pipeline.runner.report_files import FileReports
+from fairway.pipeline.runner.tools import Remains
 from fairway.pipeline.runner.workspaces import FolderWorkspaces
 from fairway.ports import Ports, RunnerPorts
 from fairway.settings import (
@@ -136,16 +142,27 @@ def ports(opened: Opened, *, holder: str, gateway: str = "") -> Ports:
 
 
 def runner_ports(
-    settings: Settings, docker: Docker | None, owner: str, gateway: str
+    settings: Settings,
+    docker: Docker | None,
+    owner: str,
+    gateway: str,
+    *,
+    reach: Reach | None = None,
 ) -> RunnerPorts:
-    """What this machine's runner stands on."""
+    """What this machine's runner stands on. `reach`: the way into our own cluster."""
+    marked = f"{owner}/{settings.runner_name}"
+    remains: tuple[Remains, ...] = environment_remains(settings, docker, marked)
+    namespaces = None
+    if docker is not None and reach is not None:
+        namespaces = namespace_environments(settings, docker, reach, marked)
+        remains = (*remains, namespaces)
     return RunnerPorts(
         engines=_engines(settings, docker, owner),
-        plugins=_plugins(settings, docker),
+        plugins=_plugins(settings, docker, namespaces),
         workspaces=FolderWorkspaces(settings.data / "workspaces"),
         reports=FileReports(),
         hosts=(f"fairway:{gateway}",) if gateway else (),
-        remains=environment_remains(settings, docker, f"{owner}/{settings.runner_name}"),
+        remains=remains,
     )
 
 
@@ -157,7 +174,9 @@ def _engines(settings: Settings, docker: Docker | None, owner: str) -> Mapping[s
     return {"exec": LocalEngine(root, owner=marked, base=local_environment())}
 
 
-def _plugins(settings: Settings, docker: Docker | None) -> Mapping[str, Plugin]:
+def _plugins(
+    settings: Settings, docker: Docker | None, namespaces: NamespaceEnvironments | None
+) -> Mapping[str, Plugin]:
     found: dict[str, Plugin] = {
         "clone": ClonePlugin({**local_environment(), **network_environment()}),
         "webhook": WebhookPlugin(),
@@ -170,7 +189,7 @@ def _plugins(settings: Settings, docker: Docker | None) -> Mapping[str, Plugin]:
             ca_bundle=ca_bundle(),
         )
         found["docker"] = DockerPlugin(Builder(docker), rules)
-        found["environment"] = EnvironmentPlugin(compose_environments(settings, docker))
+        found["environment"] = environment_plugin(settings, docker, namespaces)
     return found
 
 

@@ -17,6 +17,7 @@ from fairway.app import App
 from fairway.boot import embedded, health, machines, opening, process
 from fairway.boot import gateway as front
 from fairway.boot.clusters import ClusterParts
+from fairway.boot.environments import Reach
 from fairway.boot.opening import Opened
 from fairway.boot.registry_access import RegistryAccess
 from fairway.boot.server import Address, Router, Tls, check_free, serve
@@ -49,14 +50,15 @@ async def run(settings: Settings, holder: str) -> None:
     engine = await blocking(machines.engine, settings, _log.info)
     opened = await blocking(opening.open_all, settings)
     docker = Docker(engine.host) if engine else None
+    reach = Reach(settings)
     try:
         inside = await _gateway(settings, engine, docker, opened.installation)
         ports = opening.ports(opened, holder=holder, gateway=inside)
         if "runner" in settings.roles:
             owner = opened.installation
-            runner = opening.runner_ports(settings, docker, owner, inside)
+            runner = opening.runner_ports(settings, docker, owner, inside, reach=reach)
             ports = replace(ports, runner=runner)
-        await _run(App(settings, ports), opened, docker)
+        await _run(App(settings, ports), opened, docker, reach)
     finally:
         if docker is not None:
             docker.close()
@@ -72,7 +74,7 @@ async def _gateway(
     return engine.gateway if engine.ours else await gateway(docker, owner)
 
 
-async def _run(app: App, opened: Opened, docker: Docker | None) -> None:
+async def _run(app: App, opened: Opened, docker: Docker | None, reach: Reach) -> None:
     settings = app.settings
     announcer = Announcer(opened.database, opened.folders, opened.database.events)
     listens = bool({"server", "git"} & set(settings.roles))
@@ -94,6 +96,7 @@ async def _run(app: App, opened: Opened, docker: Docker | None) -> None:
             _start_git(group, opened, remote, remote_wake)
         beside = embedded.Beside(settings, app.database, app.tokens)
         clusters = _start_clusters(group, app, opened, beside)
+        reach.clusters = clusters.clusters if clusters is not None else None
         if listens:
             router = make_router(app, opened, remote, remote_wake, clusters=clusters)
             beside.listen = partial(_listen_at, router, settings.http.port)

@@ -7,7 +7,7 @@ runner: its effects must be repeatable, or carry the job's idempotency key.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +18,15 @@ from fairway.model.image import BuiltImage
 from fairway.pipeline.engine import Sink
 
 
-async def _nobody() -> None:
+class Up(Protocol):
+    """Tells the stage that a plugin that stays may be relied on."""
+
+    async def __call__(self, *hosts: str) -> None:
+        """Let what hangs on it begin, with these "name:address" entries in later containers."""
+        ...
+
+
+async def _nobody(*hosts: str) -> None:
     """Nobody waits for a plugin that ends by itself."""
 
 
@@ -44,7 +52,7 @@ class Job(Struct, frozen=True, kw_only=True):
     number: int = 0  # the step's
     trusted: bool = False  # whether the repository may use the machine itself
     taken: frozenset[str] = frozenset()  # names by which containers of the stage are reached
-    up: Callable[[], Awaitable[None]] = _nobody  # of one that stays: it may be relied on now
+    up: Up = _nobody  # of one that stays: it may be relied on now
 
 
 class PluginEnd(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from msgspec import Struct, field
 
@@ -45,6 +45,20 @@ class Rules(Struct, frozen=True, kw_only=True):
     ca_bundle: Path | None = None
 
 
+class Sight(Protocol):
+    """What a build sees of registries."""
+
+    @property
+    def registry(self) -> str:
+        """Our registry's host:port, "" for none."""
+        ...
+
+    @property
+    def auths(self) -> Mapping[str, Secret]:
+        """Host -> Docker auth JSON."""
+        ...
+
+
 class Provider:
     """Provides images through one engine."""
 
@@ -65,7 +79,7 @@ class Provider:
             if choice.source is Source.MAKE:
                 found[name] = await self._make(wanted, name, services[name]["build"], log=log)
             else:
-                found[name] = await self._meaning(wanted, choice)
+                found[name] = await self.meaning(wanted, choice)
                 if found[name] != choice.image or choice.source is Source.BUILT:
                     words = f"[fairway] {name} runs {choice.written or choice.image}: {found[name]}"
                     await log(f"{words}\n".encode())
@@ -74,7 +88,7 @@ class Provider:
 
     # ---- names -----------------------------------------------------------------------------------
 
-    async def _meaning(self, wanted: Wanted, choice: Choice) -> str:
+    async def meaning(self, wanted: Sight, choice: Choice) -> str:
         """What a name is here: as for steps and Dockerfiles."""
         if choice.source is Source.BUILT:
             own = choice.image.startswith("sha256:") or not wanted.registry

@@ -5,6 +5,7 @@ The step stays while later steps run: its log is the environment's. It is remove
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -14,19 +15,35 @@ from fairway.pipeline.engines.spec import network_name, stem
 from fairway.pipeline.environments.compose import ComposeEnvironments
 from fairway.pipeline.environments.copies import inside
 from fairway.pipeline.environments.model import project_name
+from fairway.pipeline.environments.namespace import Asked, NamespaceEnvironments, namespace_name
+from fairway.pipeline.environments.rendered import parse, read
 from fairway.pipeline.environments.wanted import Wanted, seconds
 from fairway.pipeline.plugin import Job, PluginEnd
 from fairway.pipeline.plugins.settings import Settings
 
 _KINDS: Final = ("compose", "manifests", "chart")
+_KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _USUAL_S: Final = 300.0
 
 
-class Clustered(Protocol):
-    """Environments of manifests or charts, in a namespace of their own."""
+class Charts(Protocol):
+    """Renders Helm charts, reading nothing but a folder."""
 
-    async def run(self, job: Job, settings: Settings, *, kind: str) -> None:
-        """As `ComposeEnvironments.run`."""
+    async def template(
+        self,
+        folder: Path,
+        chart: str,
+        *,
+        release: str,
+        namespace: str,
+        values: Sequence[str],
+        set_values: Mapping[str, str],
+    ) -> str:
+        """The objects as YAML. `chart`, `values`: paths in `folder`. Raises `InvalidInput`."""
+        ...
+
+    async def kustomize(self, folder: Path, path: str) -> str:
+        """What `kustomize build` makes of `path` in `folder`. Raises `InvalidInput`."""
         ...
 
 
@@ -34,10 +51,14 @@ class EnvironmentPlugin:
     """Starts what the step's settings name."""
 
     def __init__(
-        self, compose: ComposeEnvironments | None, cluster: Clustered | None = None
+        self,
+        compose: ComposeEnvironments | None,
+        namespaces: NamespaceEnvironments | None = None,
+        charts: Charts | None = None,
     ) -> None:
         self._compose = compose
-        self._cluster = cluster
+        self._namespaces = namespaces
+        self._charts = charts
 
     async def run(self, job: Job) -> PluginEnd:
         """Start it, and stay until cancelled. Raises as `ComposeEnvironments.run`."""
@@ -52,15 +73,57 @@ class EnvironmentPlugin:
             )  # fmt: skip
         if kinds == ["compose"]:
             await self._composed(job, settings)
-        elif self._cluster is None:
+        else:
+            await self._in_cluster(job, settings, kind=kinds[0])
+        return PluginEnd()
+
+    async def _in_cluster(self, job: Job, settings: Settings, *, kind: str) -> None:
+        if self._namespaces is None:
             raise Unavailable(
                 "this runner has no cluster to make a namespace in",
                 code="environment-no-cluster",
                 remedy="`fairway doctor` says why; a Compose file needs none: `compose: FILE`.",
             )
+        path = await blocking(existing, job, settings.text(kind), kind)
+        asked = in_namespace(job, settings)
+        values = settings.items("values")
+        given = settings.pairs("set")
+        refuse_unknown(settings)
+        if kind == "chart":
+            text = await self._chart(job, path, namespace=asked.name, values=values, given=given)
+            objects = parse(text, f"chart {path.name}")
+        elif any((path / name).is_file() for name in _KUSTOMIZATIONS):
+            text = await self._need_charts().kustomize(job.tree, _below(path, job))
+            objects = parse(text, f"kustomization {path.name}")
         else:
-            await self._cluster.run(job, settings, kind=kinds[0])
-        return PluginEnd()
+            objects = await blocking(read, path, root=job.tree, confined=not job.trusted)
+        await self._namespaces.run(asked, objects, job.log, job.up)
+
+    async def _chart(
+        self,
+        job: Job,
+        path: Path,
+        *,
+        namespace: str,
+        values: list[str],
+        given: Mapping[str, str],
+    ) -> str:
+        files = [_below(existing(job, file, "values"), job) for file in values]
+        return await self._need_charts().template(
+            job.tree,
+            _below(path, job),
+            release=path.name or "environment",
+            namespace=namespace,
+            values=files,
+            set_values=given,
+        )
+
+    def _need_charts(self) -> Charts:
+        if self._charts is None:
+            raise Unavailable(
+                "this runner has no toolbox to render charts with", code="native-missing"
+            )
+        return self._charts
 
     async def _composed(self, job: Job, settings: Settings) -> None:
         if self._compose is None:
@@ -102,6 +165,25 @@ def composed(job: Job, settings: Settings) -> Wanted:
         auths=job.auths,
         built=job.built,
     )
+
+
+def in_namespace(job: Job, settings: Settings) -> Asked:
+    """The namespace that a step asks for."""
+    return Asked(
+        key=job.stage,
+        owner=job.owner,
+        name=namespace_name(job.stage, job.number),
+        trusted=job.trusted,
+        images=settings.pairs("images"),
+        deadline_s=deadline(settings),
+        registry=job.registry,
+        auths=job.auths,
+        built=job.built,
+    )
+
+
+def _below(path: Path, job: Job) -> str:
+    return str(path.relative_to(job.tree))
 
 
 def existing(job: Job, path: str, setting: str) -> Path:

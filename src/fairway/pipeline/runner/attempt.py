@@ -95,11 +95,12 @@ class Attempt:
         """
         began = since or clock.now()
         try:
+            await self._or_killed(self._hide_former(environment if since is not None else {}))
             await self._or_killed(self._start(environment))
         except Killed:
             # The engine may have started it after all; destroying the stage ends it for good.
             await self._stop()
-            await self._last_words()
+            await self._last_words(environment if since is not None else {})
             return Result(status=Status.CANCELLED, exit_code=progress.KILLED, started=since)
         except FairwayError as error:
             return _errored(str(error), began)
@@ -110,10 +111,21 @@ class Attempt:
                 return _errored(str(error), began)
         return self._judge(ended, began)
 
-    async def _last_words(self) -> None:
+    async def _hide_former(self, environment: Environment) -> None:
+        """Mask what an earlier holder's container knows, too: a secret may have changed since."""
+        if not environment:
+            return
+        had = await self._patiently(
+            lambda: self._engine.environment(self._place, self._step, attempt=self._number)
+        )
+        hidden = [name for name, value in environment.items() if isinstance(value, Secret)]
+        self._log.hide([had[name] for name in hidden if had.get(name)])
+
+    async def _last_words(self, environment: Environment) -> None:
         """What a container that an earlier holder started has said until it was killed."""
         try:
             async with asyncio.timeout(_LAST_WORDS_S):
+                await self._hide_former(environment)
                 await self._follow()
         except (FairwayError, TimeoutError) as error:
             _log.info("step %s: the end of its log cannot be had: %s", self._step.name, error)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 from fairway.kit.secret import Masker
@@ -57,6 +58,10 @@ class LogWriter:
             )
             if self._end >= self._limit:
                 self._tail = bytearray()
+
+    def hide(self, values: Sequence[str]) -> None:
+        """Mask further values. Only before the first write: what was held back would be lost."""
+        self._masker = self._masker.knowing(values)
 
     async def write(self, data: bytes) -> None:
         """Take raw bytes; waits while too much is unkept."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from msgspec import structs
 
 from fairway.kit import clock
 from fairway.kit.aio import background, together
@@ -229,8 +231,11 @@ class StageRun:
         """Whether a step only makes a kept workspace anew."""
         return step.number in self._remade
 
-    def up(self, step: StepGraph) -> None:
-        """A service or detached step may be relied on."""
+    def up(self, step: StepGraph, hosts: Sequence[str] = ()) -> None:
+        """A service or detached step may be relied on; later containers know these hosts."""
+        if hosts:
+            known = dict.fromkeys([*self.place.hosts, *hosts])
+            self._place = structs.replace(self.place, hosts=tuple(known))
         self._seen[step.number] = Seen(Status.RUNNING, up=True)
         self._changed.set()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -66,8 +66,8 @@ class Stage(Protocol):
         """Whether the step only makes a kept workspace anew."""
         ...
 
-    def up(self, step: StepGraph) -> None:
-        """A service may be relied on."""
+    def up(self, step: StepGraph, hosts: Sequence[str] = ()) -> None:
+        """A service may be relied on; containers that start later know these hosts."""
         ...
 
     async def settle(self, step: StepGraph, result: Result) -> None:
@@ -196,8 +196,8 @@ class StepRun:
         if log.consumed:
             await log.note("[fairway] the runner was restarted: this step runs again")
 
-        async def up() -> None:
-            stage.up(step)
+        async def up(*hosts: str) -> None:
+            stage.up(step, hosts)
 
         job = job_for(
             stage.lease,
