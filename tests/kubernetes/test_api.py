@@ -10,6 +10,7 @@ from api_ground import RealGround, api_server, real_ground
 
 from fairway.testing.apiserver import ApiServer
 from fairway.testing.contracts.kube import ObjectsContract
+from fairway.testing.contracts.kube_informers import AbsentKindsContract, InformersContract
 from fairway.testing.contracts.kube_requests import (
     ApplyContract,
     EvictionContract,
@@ -53,4 +54,12 @@ class TestFaults(FaultsContract):
 
 
 class TestEviction(EvictionContract):
+    pass
+
+
+class TestInformers(InformersContract):
+    pass
+
+
+class TestAbsentKinds(AbsentKindsContract):
     pass

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from fairway.kube.caller import Actor
-from fairway.kube.client import EVERYTHING, Kube, Selection
+from fairway.kube.client import Kube
 from fairway.kube.connection import Connection, from_file, from_kubeconfig
 from fairway.kube.http import open_transport
 from fairway.kube.informer import Informer, own_key, owner_key
 from fairway.kube.kind import Json, Key, Kind
-from fairway.kube.page import Page
+from fairway.kube.page import EVERYTHING, Page, Selection
 from fairway.kube.pods import Logs, Pods
 from fairway.kube.workqueue import WorkQueue
 

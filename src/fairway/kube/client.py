@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Literal
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from fairway.kube import objects
 from fairway.kube.caller import CALL_S, Actor, Caller, Query
 from fairway.kube.discovery import Discovery
 from fairway.kube.errors import KubeConflict, KubeNotFound
 from fairway.kube.kind import Json, Kind
-from fairway.kube.page import Page, RawPage, read_page
+from fairway.kube.page import EVERYTHING, Page, RawPage, Selection, read_page
 from fairway.kube.transport import Response, Stream, Transport
 
 PAGE: Final = 500
@@ -31,21 +31,6 @@ _PATCHES: Final = {
 }
 _ONE: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _MANY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-
-
-class Selection(Struct, frozen=True, kw_only=True):
-    """What of a collection is wanted; selectors in the API's own notation.
-
-    `namespace` "" is all of them. `metadata_only` leaves the server to send no more than metadata.
-    """
-
-    namespace: str = ""
-    labels: str = ""
-    fields: str = ""
-    metadata_only: bool = False
-
-
-EVERYTHING: Final = Selection()
 
 
 class Kube:
@@ -161,7 +146,7 @@ class Kube:
         request = self._caller.prepare(
             "GET",
             kind.path(selection.namespace),
-            query={**_selectors(selection), "limit": limit or None, "continue": rest},
+            query={**selection.query(), "limit": limit or None, "continue": rest},
             headers={"accept": _MANY} if selection.metadata_only else None,
         )
         answer = await self._caller.send(request, timeout=timeout)
@@ -182,7 +167,7 @@ class Kube:
         answer begins.
         """
         query: Query = {
-            **_selectors(selection),
+            **selection.query(),
             "watch": True,
             "allowWatchBookmarks": True,
             "resourceVersion": version,
@@ -211,7 +196,10 @@ class Kube:
         """
         path = kind.path(objects.key(obj).namespace)
         request = self._caller.prepare(
-            "POST", path, query=self._written(dry_run=dry_run, strict=strict), body=obj
+            "POST",
+            path,
+            query=self._written(dry_run=dry_run, strict=strict),
+            body=_named(kind, obj),
         )
         return await self._caller.call(request, timeout=timeout)
 
@@ -237,7 +225,7 @@ class Kube:
             "PUT",
             kind.path(key.namespace, key.name, subresource),
             query=self._written(dry_run=dry_run, strict=strict),
-            body=obj,
+            body=_named(kind, obj) if subresource in ("", "status") else obj,
         )
         return await self._caller.call(request, timeout=timeout)
 
@@ -284,12 +272,11 @@ class Kube:
         takes it over. `metadata.managedFields` must not be there.
         """
         key = objects.key(obj)
-        whole = {"apiVersion": kind.api_version, "kind": kind.kind, **obj}
         request = self._caller.prepare(
             "PATCH",
             kind.path(key.namespace, key.name, subresource),
             query={**self._written(dry_run=dry_run, strict=strict), "force": force},
-            body=whole,
+            body=_named(kind, obj),
             headers={"content-type": _APPLY},
         )
         return await self._caller.call(request, timeout=timeout)
@@ -391,8 +378,9 @@ class Kube:
         return await self._caller.call(self._caller.prepare("GET", "/version"), timeout=timeout)
 
 
-def _selectors(selection: Selection) -> dict[str, str | int | bool | None]:
-    return {"labelSelector": selection.labels, "fieldSelector": selection.fields}
+def _named(kind: Kind, obj: Mapping[str, Any]) -> Json:
+    """The object with the `apiVersion` and `kind` that callers may leave out."""
+    return {"apiVersion": kind.api_version, "kind": kind.kind, **obj}
 
 
 def _given(fields: Mapping[str, Any]) -> Json:

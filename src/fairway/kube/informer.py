@@ -16,10 +16,11 @@ from typing import Any, Final, TypeVar
 from msgspec import Struct
 
 from fairway.kube import objects
-from fairway.kube.client import EVERYTHING, Kube, Selection
+from fairway.kube.client import Kube
 from fairway.kube.errors import KubeExpired, KubeNotFound, KubeUnavailable
 from fairway.kube.events import Event, events
 from fairway.kube.kind import Json, Key, Kind
+from fairway.kube.page import EVERYTHING, Selection
 from fairway.kube.store import Change, Index, Store
 from fairway.kube.workqueue import WorkQueue
 from fairway.model.errors import FairwayError

@@ -1,15 +1,34 @@
-"""One page of a list, read without making all its objects at once."""
+"""What of a collection is listed, and one page of it, read without making all objects at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct, field
 
 from fairway.kube.errors import unavailable
 from fairway.kube.kind import Json, Kind
+
+
+class Selection(Struct, frozen=True, kw_only=True):
+    """What of a collection is wanted; selectors in the API's own notation.
+
+    `namespace` "" is all of them. `metadata_only` leaves the server to send no more than metadata.
+    """
+
+    namespace: str = ""
+    labels: str = ""
+    fields: str = ""
+    metadata_only: bool = False
+
+    def query(self) -> dict[str, str | int | bool | None]:
+        """The selectors as a request has them."""
+        return {"labelSelector": self.labels, "fieldSelector": self.fields}
+
+
+EVERYTHING: Final = Selection()
 
 
 class Page(Struct, frozen=True):
