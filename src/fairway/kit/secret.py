@@ -76,6 +76,12 @@ class Masker:
         self._find = re.compile(alternatives) if self._values else None
         self._held = b""
 
+    def knowing(self, values: Iterable[str]) -> Masker:
+        """A new one that masks further values as well."""
+        return Masker(
+            [*(known.decode("utf-8", "surrogateescape") for known in self._values), *values]
+        )
+
     @property
     def held(self) -> int:
         """How many bytes wait for what follows them."""

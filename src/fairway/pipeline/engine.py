@@ -77,6 +77,15 @@ class Engine(Protocol):
         """
         ...
 
+    async def environment(
+        self, place: Place, step: StepGraph, *, attempt: int = 1
+    ) -> Mapping[str, str]:
+        """What the container of this attempt was started with; {} where there is none.
+
+        One that an earlier holder started may know secrets that have been changed since.
+        """
+        ...
+
     async def follow(
         self, place: Place, step: StepGraph, sink: Sink, *, attempt: int = 1, skip: int = 0
     ) -> Ended:

@@ -76,6 +76,11 @@ class MemoryDispatch:
         kept.stop, kept.reason = True, reason
         self._wake()
 
+    def change_secrets(self, stage: int, secrets: dict[str, str]) -> None:
+        """What its next holder is given."""
+        kept = self.stages[stage]
+        kept.lease = msgspec.structs.replace(kept.lease, secrets=secrets)
+
     async def ended(self) -> None:
         """Return when every stage has its last word."""
         while any(kept.report is None for kept in self.stages.values()):

@@ -201,6 +201,14 @@ class SimulatedEngine:
         if self._source.random() < self.trouble.refused:
             raise InvalidInput(f"image {step.image} refused", code="container-refused")
 
+    async def environment(
+        self, place: Place, step: StepGraph, *, attempt: int = 1
+    ) -> Mapping[str, str]:
+        """See the contract."""
+        await self._answer()
+        container = self.containers.get((place.key, step.number, attempt))
+        return dict(container.environment) if container else {}
+
     async def follow(
         self, place: Place, step: StepGraph, sink: Sink, *, attempt: int = 1, skip: int = 0
     ) -> Ended:

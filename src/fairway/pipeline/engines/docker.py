@@ -171,6 +171,14 @@ class DockerEngine:
         if pipe is not None:
             pipe.close()
 
+    async def environment(
+        self, place: Place, step: StepGraph, *, attempt: int = 1
+    ) -> Mapping[str, str]:
+        """What the container has, by the Engine's word."""
+        found = await self._docker.inspect(spec.container_name(place, step, attempt))
+        pairs = (found or {"Config": {}})["Config"].get("Env") or []
+        return {name: value for name, _, value in (str(pair).partition("=") for pair in pairs)}
+
     async def follow(
         self, place: Place, step: StepGraph, sink: Sink, *, attempt: int = 1, skip: int = 0
     ) -> Ended:

@@ -27,6 +27,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from fairway.kit import clock
 from fairway.kit.aio import blocking
 from fairway.kit.secret import Secret
@@ -118,6 +120,7 @@ class LocalEngine:
         return found
 
     async def _launch(self, folder: Path, directory: Path, environment: dict[str, str]) -> None:
+        await blocking(_note_environment, folder / "environment", environment)
         try:
             child = await asyncio.create_subprocess_exec(
                 "/bin/sh",
@@ -139,6 +142,12 @@ class LocalEngine:
             ) from error
         self._children[folder] = child
         await blocking(_note_process, folder, child.pid)
+
+    async def environment(
+        self, place: Place, step: StepGraph, *, attempt: int = 1
+    ) -> Mapping[str, str]:
+        """What was noted beside the step when it was started."""
+        return await blocking(_noted, self._folder(place, step, attempt) / "environment")
 
     async def follow(
         self, place: Place, step: StepGraph, sink: Sink, *, attempt: int = 1, skip: int = 0
@@ -221,6 +230,19 @@ def _claim(folder: Path, directory: Path, script: str) -> bool:
     folder.joinpath("log").touch()
     folder.joinpath("script").write_text(script)
     return True
+
+
+def _note_environment(path: Path, environment: Mapping[str, str]) -> None:
+    """Only its user may read it, as is so of the process itself."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(msgspec.json.encode(environment))
+
+
+def _noted(path: Path) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.DecodeError):
+        return {}  # it was never started: what starts it now has today's values
 
 
 def _note_process(folder: Path, pid: int) -> None:

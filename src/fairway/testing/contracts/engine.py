@@ -90,6 +90,18 @@ class EngineContract:
         assert ended.exit_code == 78
         assert not ended.oom_killed
 
+    async def test_it_says_what_a_step_was_started_with(
+        self, engine: Engine, place: Places
+    ) -> None:
+        here = place("had")
+        await engine.setup(here)
+        what = step("echo done")
+        assert await engine.environment(here, what) == {}
+        values: dict[str, str | Secret] = {"PLAIN": "a=b", "HIDDEN": Secret("s3cret")}
+        await run(engine, here, what, values)
+        had = await engine.environment(here, what)
+        assert (had["PLAIN"], had["HIDDEN"]) == ("a=b", "s3cret")
+
     async def test_variables_and_secrets_reach_the_step(
         self, engine: Engine, place: Places
     ) -> None:

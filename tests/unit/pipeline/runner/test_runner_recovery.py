@@ -16,6 +16,7 @@ from fairway.model.status import Status
 from fairway.pipeline.dispatch import CaseReport
 from fairway.pipeline.graph import (
     Reports,
+    SecretRef,
     StageGraph,
     StepGraph,
 )
@@ -40,6 +41,29 @@ async def test_a_restarted_runner_goes_on_without_a_hole_and_starts_nothing_twic
     assert (bench.log(1), bench.log(2)) == (b"a\nb\nc\n", b"d\n")
     assert set(bench.engine.starts.values()) == {1}
     assert ends(bench.dispatch.stages[1]) == {"s1": "passed", "s2": "passed"}
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_secret_that_changed_under_a_running_step_stays_masked_in_both_its_values(
+    cancelled: bool,
+) -> None:
+    def cook(place: Any, step: StepGraph, env: Mapping[str, str], attempt: int) -> Recipe:
+        token = env["TOKEN"].encode()
+        return Recipe((Act(0, b"1 " + token + b"\n"), Act(10, b"2 " + token + b" younger\n")))
+
+    bench = Bench(engine=SimulatedEngine(cook=cook))
+    step = {"script": "x", "environment": {"TOKEN": SecretRef("tok")}}
+    bench.dispatch.add(lease(step, secrets={"tok": "elder"}))
+    async with bench.running():
+        await asyncio.sleep(2)
+    await asyncio.sleep(20)
+    bench.dispatch.change_secrets(1, {"tok": "younger"})
+    if cancelled:
+        bench.dispatch.cancel(1, "enough")
+    bench.dispatch.release(1)
+    async with bench.running():
+        await bench.dispatch.ended()
+    assert bench.log(1) == b"1 ******\n2 ****** ******\n"
 
 
 async def test_a_silent_engine_is_waited_for_and_the_log_has_no_hole() -> None:
