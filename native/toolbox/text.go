@@ -108,6 +108,7 @@ type composeParams struct {
 	Directory     string
 	Profiles      []string
 	Environment   []string // NAME=VALUE
+	Home          string   // what "~" means in it
 	EnvFiles      []string
 	NoInterpolate bool
 }
@@ -119,11 +120,11 @@ func composeModel(asked *call, p *composeParams) any {
 	logrus.SetOutput(&warnings)
 	logrus.SetFormatter(&logrus.JSONFormatter{})
 	directory := path.Join("/", p.Directory)
-	check("no-file", os.Chdir(directory))
+	check("no-file", errors.Join(os.Chdir(directory), os.Setenv("HOME", p.Home)))
 	options := got(cli.NewProjectOptions(p.Files, cli.WithWorkingDirectory(directory),
 		cli.WithEnv(p.Environment), cli.WithEnvFiles(p.EnvFiles...), cli.WithDotEnv,
 		cli.WithDefaultConfigPath, cli.WithProfiles(p.Profiles), cli.WithName(p.Project),
-		cli.WithResolvedPaths(false), cli.WithInterpolation(!p.NoInterpolate)))("bad-compose")
+		cli.WithDiscardEnvFile, cli.WithoutUnnecessaryResources, cli.WithResolvedPaths(false), cli.WithInterpolation(!p.NoInterpolate)))("bad-compose")
 	project := got(options.LoadProject(context.Background()))("bad-compose")
 	var model map[string]any
 	check("bad-compose", json.Unmarshal(got(project.MarshalJSON())("bad-compose"), &model))

@@ -76,8 +76,12 @@ type news struct {
 const taken, free, gone, look = '+', '-', 'x', '?'
 
 func serve(socket string, ready, most int) error {
-	socket, err := filepath.Abs(socket)
+	folder, err := filepath.Abs(filepath.Dir(socket))
 	if err != nil {
+		return err
+	}
+	socket = filepath.Base(socket) // a socket's path may not be long
+	if err := os.Chdir(folder); err != nil {
 		return err
 	}
 	listener, err := listen(socket)
@@ -90,7 +94,7 @@ func serve(socket string, ready, most int) error {
 	heard, living := make(chan news), []*worker{}
 	for {
 		for len(living) < ready {
-			one, err := start(listener, "worker", socket, heard)
+			one, err := start(listener, "worker", folder, heard)
 			if err != nil {
 				return err
 			}
@@ -108,7 +112,7 @@ func serve(socket string, ready, most int) error {
 			case told.word == taken && !idle:
 				time.AfterFunc(patience, func() { heard <- news{&worker{}, look} })
 			case told.word == look && !idle && len(living) < most:
-				if one, err := start(listener, "spare", socket, heard); err == nil {
+				if one, err := start(listener, "spare", folder, heard); err == nil {
 					living = append(living, one)
 				}
 			}
@@ -118,13 +122,13 @@ func serve(socket string, ready, most int) error {
 
 // start starts a worker: the listener is its file 3, and file 4 is the pipe on which it tells what
 // it does and by whose end it knows that the server is gone.
-func start(listener *os.File, role, socket string, heard chan<- news) (*worker, error) {
+func start(listener *os.File, role, folder string, heard chan<- news) (*worker, error) {
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
 	ours, theirs := os.NewFile(uintptr(pair[0]), "worker"), os.NewFile(uintptr(pair[1]), "server")
-	scratch, err := os.MkdirTemp(filepath.Dir(socket), ".toolbox-")
+	scratch, err := os.MkdirTemp(folder, ".worker-")
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +165,7 @@ func start(listener *os.File, role, socket string, heard chan<- news) (*worker, 
 func command(role, scratch string, files ...*os.File) *exec.Cmd {
 	child := exec.Command("/proc/self/exe", "toolbox", "--role", role)
 	child.Args[0] = "fairway-native"
-	child.Env = []string{"TMPDIR=" + scratch, "HOME=" + scratch}
+	child.Env = []string{"TMPDIR=" + scratch}
 	child.Dir, child.ExtraFiles = scratch, files
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return child
