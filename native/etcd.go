@@ -89,6 +89,8 @@ func etcdConfig(args []string) (*embed.Config, error) {
 	config.QuotaBackendBytes = *quota
 	config.AutoCompactionMode = embed.CompactorModePeriodic
 	config.AutoCompactionRetention = *retention
+	// Entries of the log are kept in memory for members that lag behind: there are none.
+	config.SnapshotCount, config.SnapshotCatchUpEntries = 2000, 100
 	config.LogLevel = *level
 	return config, config.Validate()
 }

@@ -11,6 +11,11 @@ import (
 func main() {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGCHLD)
+	hold(signals)
+}
+
+// hold returns at the first signal that is not of a child.
+func hold(signals <-chan os.Signal) {
 	for received := range signals {
 		if received != syscall.SIGCHLD {
 			return
