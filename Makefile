@@ -1,6 +1,6 @@
 # Fairway: `make demo` shows it, `make test` checks it. Both do all their own set-up.
 
-.PHONY: help demo test lint unit lock wheel docs clean setup
+.PHONY: help demo test lint unit lock wheel image native docs clean setup
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -24,8 +24,14 @@ setup: ## the Python environment .venv, as the locks name it
 lock: ## make requirements/*.lock from pyproject.toml
 	@scripts/lock
 
-wheel: ## dist/fairway-*.whl
+wheel: ## dist/fairway-*.whl and dist/fairway_native-*.whl
 	@scripts/wheel
+
+image: ## dist/fairway-*-image.tar, Fairway's own container image (scripts/image --help says more)
+	@scripts/image
+
+native: ## the Go programs of native/, into .cache
+	@scripts/native --wait
 
 docs: ## the generated pages of docs/reference
 	@scripts/setup

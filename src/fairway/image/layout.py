@@ -89,6 +89,8 @@ def _configuration(recipe: Recipe, diff_id: str, labels: dict[str, str]) -> byte
         "Cmd": list(recipe.command),
         "Labels": labels,
     }
+    if recipe.user:
+        settings["User"] = recipe.user
     if recipe.entrypoint:
         settings["Entrypoint"] = list(recipe.entrypoint)
     if recipe.ports:

@@ -116,8 +116,9 @@ def _install_wheels(recipe: Recipe, unpacked: Path, target: Path, *, lock: Path 
     words = [sys.executable, "-c", _PIP.format(place=str(place)), "install", "--quiet"]
     words += ["--target", str(target), "--only-binary=:all:", "--no-compile"]
     words += ["--python-version=3.11", "--implementation=cp", "--disable-pip-version-check"]
-    for platform in ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"):
-        words += ["--platform", platform]
+    for minor in (36, 35, 34, 31, 28, 17):  # up to Debian 12's own glibc
+        words += ["--platform", f"manylinux_2_{minor}_x86_64"]
+    words += ["--platform", "manylinux2014_x86_64"]
     wanted = ["--require-hashes", "--no-deps", "-r", str(lock)] if lock else [*recipe.wheels]
     _run([*words, *wanted], recipe)
     if sys.version_info[:2] == _PYTHON:  # what another version compiles the image cannot use

@@ -38,6 +38,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     wheels: tuple[str, ...] = ()  # Python packages from the package index
     inside: tuple[str, ...] = ()  # commands of its own shell, run in it once
     environment: dict[str, str] = field(default_factory=dict)
+    user: str = ""  # whom it runs as; "" is root
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ("sh",)
     ports: tuple[str, ...] = ()
