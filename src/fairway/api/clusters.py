@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from litestar import delete, get, post
 from litestar.params import JSONBody
@@ -110,6 +111,20 @@ async def show_access(*, services: Svc, who: Who, cluster: Word) -> wire.Cluster
     return wire.ClusterAccess(name=name, server=door.address(name), ca=await door.authority())
 
 
+@post("/clusters/{cluster:str}/reach", summary="What a cluster reaches of Fairway", status_code=200)
+async def check_reach(*, services: Svc, who: Who, cluster: Word) -> Page[wire.ClusterReach]:
+    """Found out by a pod on one of its nodes, which goes away again. For admins."""
+    require_admin(who)
+    clusters = _clusters(services)
+    name = await clusters.resolve(cluster)
+    wanted = {
+        "registry": services.addresses.registry,
+        "api": urlsplit(services.addresses.external_url).netloc,
+    }
+    found = await clusters.reach(name, wanted)
+    return Page(items=[wire.ClusterReach(**structs.asdict(one)) for one in found])
+
+
 @post("/clusters/{cluster:str}/images", summary="Put an image onto nodes", status_code=200)
 async def load_image(
     *, services: Svc, who: Who, cluster: Word, data: JSONBody[wire.ImageLoad]
@@ -133,4 +148,5 @@ ROUTES = [
     create_cluster,
     delete_cluster,
     show_access,
+    check_reach,
 ]

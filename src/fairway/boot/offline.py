@@ -290,7 +290,7 @@ async def _exec(
 
 def examine(settings: Settings) -> list[Checked]:
     """Every check of `fairway doctor`."""
-    from fairway.boot import process  # noqa: PLC0415
+    from fairway.boot import cluster_checks, process  # noqa: PLC0415
     from fairway.docker.daemon_files import layout  # noqa: PLC0415
     from fairway.machine.check import Wanted  # noqa: PLC0415 only doctor needs it
     from fairway.machine.doctor import run_checks  # noqa: PLC0415
@@ -317,6 +317,15 @@ def examine(settings: Settings) -> list[Checked]:
             bad=one.is_bad,
         )
         for one in run_checks(wanted)
+    ] + [
+        Checked(
+            name=one.name,
+            health=one.health,
+            found=one.found,
+            mend=one.mend,
+            bad=one.health == cluster_checks.MISSING,
+        )
+        for one in cluster_checks.run_checks(settings)
     ]
 
 

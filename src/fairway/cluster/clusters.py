@@ -11,14 +11,17 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from fairway.cluster import kubeconfig, loading, looking, registered
+from fairway.cluster import reach as reaching
 from fairway.cluster.known import Client, Dial, Health, Kind, Known, Own, Owned, State
+from fairway.cluster.listing import homeless, of_own, of_registered, taken, unique, unknown
 from fairway.cluster.loading import Loaded
 from fairway.cluster.pull_secret import pull_secret, unreachable_registry
+from fairway.cluster.reach import Reach
 from fairway.cluster.registered import LABEL, NAMESPACE, NAMESPACES, Registered
 from fairway.cluster.target import Target
 from fairway.kit import clock
 from fairway.kit.net import is_loopback
-from fairway.model.errors import Conflict, FairwayError, NotFound, Unavailable
+from fairway.model.errors import Conflict, FairwayError, Unavailable
 from fairway.store import audit
 from fairway.store.database import Database
 
@@ -70,10 +73,10 @@ class Clusters:
     async def all(self, *, fresh: bool = True) -> list[Known]:
         """Each cluster with its health; `fresh` false takes what was found last."""
         own = await self._owned.own()
-        found = [_of_own(one, home=at == 0) for at, one in enumerate(own)]
-        taken = {one.name for one in own}
+        found = [of_own(one, home=at == 0) for at, one in enumerate(own)]
+        ours = {one.name for one in own}
         registered_ones = await self._registered(own)
-        found += [_of_registered(one) for one in registered_ones if one.name not in taken]
+        found += [of_registered(one) for one in registered_ones if one.name not in ours]
         targets = await self._targets(own, registered_ones)
         if fresh:
             await self._look_at(targets)
@@ -84,7 +87,7 @@ class Clusters:
         for found in await self.all():
             if found.name == name:
                 return found
-        raise _unknown(name)
+        raise unknown(name)
 
     async def target(self, name: str) -> Target:
         """Our own way into a cluster. Raises `NotFound`, or `Unavailable` with the reason."""
@@ -104,7 +107,7 @@ class Clusters:
                     raise one.problem
                 if one.target is not None:
                     return one.target
-        raise _unknown(name)
+        raise unknown(name)
 
     async def resolve(self, name: str) -> str:
         """The name itself; that of the home cluster for Argo CD's `in-cluster`.
@@ -116,7 +119,7 @@ class Clusters:
             return name
         own = await self._owned.own()
         if not own:
-            raise _homeless()
+            raise homeless()
         return own[0].name
 
     async def client(self, name: str, *, timeout_s: float = _SLOW_S) -> Client:
@@ -187,7 +190,7 @@ class Clusters:
     async def create(self, actor: str, name: str) -> None:
         """Start a further embedded cluster. Raises as `Owned.create`, and `Conflict`."""
         if any(known.name == name for known in await self.all(fresh=False)):
-            raise _taken(name)
+            raise taken(name)
         await self._note(actor, "cluster.create-embedded", name, None)
         await self._owned.create(name)
 
@@ -219,11 +222,19 @@ class Clusters:
         finally:
             await client.close()
 
+    async def reach(self, name: str, addresses: Mapping[str, str]) -> list[Reach]:
+        """What nodes of a cluster reach of Fairway. Raises as `target`."""
+        client = await self.client(name)
+        try:
+            return await reaching.reach(client, addresses)
+        finally:
+            await client.close()
+
     # Inside
 
     def _check_free(self, known: Known, name: str, target: Target, *, replace: bool) -> None:
         if known.name == name and not (replace and known.registered and known.registered.ours):
-            raise _taken(name)
+            raise taken(name)
         if known.server == target.server and known.name != name:
             raise Conflict(
                 f"{target.server} is known already, as {known.name}",
@@ -262,7 +273,7 @@ class Clusters:
     async def _home(self) -> Client:
         own = await self._owned.own()
         if not own:
-            raise _homeless()
+            raise homeless()
         return await self.client(own[0].name)
 
     async def _registered(self, own: Sequence[Own]) -> list[Registered]:
@@ -278,7 +289,7 @@ class Clusters:
             return self._read
         finally:
             await client.close()
-        self._read = _unique(found, self._read)
+        self._read = unique(found, self._read)
         self._read_at = now
         return self._read
 
@@ -330,62 +341,3 @@ async def _secrets(client: Client, namespace: str) -> list[Registered]:
     answer = await client.request("GET", path)
     found = [registered.from_secret(item) for item in answer.get("items") or []]
     return [one for one in found if not one.home]
-
-
-def _unique(found: Sequence[Registered], former: Sequence[Registered]) -> list[Registered]:
-    """The first of each name. One that has not changed stays the same object."""
-    known = {one.name: one for one in former}
-    kept: dict[str, Registered] = {}
-    for one in found:
-        last = known.get(one.name)
-        same = last is not None and last.target == one.target and last.secret == one.secret
-        if same and last is not None and one.target is not None:
-            one = replace(one, target=last.target)  # noqa: PLW2901 the same with its former target
-        kept.setdefault(one.name, one)
-    return list(kept.values())
-
-
-def _of_own(one: Own, *, home: bool) -> Known:
-    return Known(
-        name=one.name,
-        kind=one.kind,
-        home=home,
-        server=one.target.server if one.target else "",
-        health=Health(state=State.STARTING, reason=one.reason),
-    )
-
-
-def _of_registered(one: Registered) -> Known:
-    state = State.UNUSABLE if one.problem else State.STARTING
-    reason = str(one.problem) if one.problem else ""
-    return Known(
-        name=one.name,
-        kind=Kind.REGISTERED,
-        server=one.server,
-        health=Health(state=state, reason=reason),
-        registered=one,
-    )
-
-
-def _unknown(name: str) -> NotFound:
-    return NotFound(
-        f"there is no cluster {name[:80]!r}",
-        code="no-cluster",
-        remedy="`fairway get clusters` lists them",
-    )
-
-
-def _homeless() -> Unavailable:
-    return Unavailable(
-        "there is no cluster here, and so none in which others could be registered",
-        code="no-home-cluster",
-        remedy="`fairway doctor` says why none runs; `fairway up --kubeconfig FILE` uses another",
-    )
-
-
-def _taken(name: str) -> Conflict:
-    return Conflict(
-        f"there is a cluster {name} already",
-        code="cluster-exists",
-        remedy="give it another name, or --replace a registered one",
-    )

@@ -70,12 +70,12 @@ async def _on_node(
         return Loaded(name, image, loaded=False, detail="the node is not ready")
     made = pod(name, image, pull_secret=pull_secret, timeout_s=timeout_s)
     try:
-        await _create(client, made)
+        await create(client, made)
         try:
             async with asyncio.timeout(timeout_s):
                 return Loaded(name, image, *await _wait(client, made["metadata"]["name"]))
         finally:
-            await shielded(_remove(client, made["metadata"]["name"]))
+            await shielded(remove(client, made["metadata"]["name"]))
     except TimeoutError:
         detail = f"it was not pulled within {timeout_s:g} s"
         return Loaded(name, image, loaded=False, detail=detail)
@@ -83,7 +83,7 @@ async def _on_node(
         return Loaded(name, image, loaded=False, detail=error.message)
 
 
-async def _create(client: Client, made: Mapping[str, Any]) -> None:
+async def create(client: Client, made: Mapping[str, Any]) -> None:
     """Make the pod; a new namespace refuses it until its ServiceAccount is there."""
     loop = asyncio.get_running_loop()
     end = loop.time() + _ACCOUNT_S
@@ -107,7 +107,8 @@ async def _wait(client: Client, name: str) -> tuple[bool, str]:
         await asyncio.sleep(_LOOK_S)
 
 
-async def _remove(client: Client, name: str) -> None:
+async def remove(client: Client, name: str) -> None:
+    """Remove such a pod; one that has gone is fine."""
     try:
         await client.request("DELETE", f"{_PODS}/{name}?gracePeriodSeconds=0")
     except NotFound:

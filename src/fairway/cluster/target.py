@@ -86,7 +86,7 @@ def tls_context(target: Target, where: str = "") -> ssl.SSLContext | None:
     if not target.tls:
         return None
     try:
-        context = ssl.create_default_context(cadata=target.ca or None)
+        context = _trusting(target)
         if target.ca:  # an authority may be a leaf that is trusted itself
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -94,10 +94,16 @@ def tls_context(target: Target, where: str = "") -> ssl.SSLContext | None:
             _load_pair(context, target.cert + "\n" + target.key.reveal())
     except (ssl.SSLError, ValueError, OSError) as error:
         raise _bad(f"its certificates cannot be used: {error}", where) from error
-    if target.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _trusting(target: Target) -> ssl.SSLContext:
+    if not target.insecure:
+        return ssl.create_default_context(cadata=target.ca or None)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     return context
 
 

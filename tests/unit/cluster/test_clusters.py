@@ -27,8 +27,8 @@ from fairway.store.database import Database
 from fairway.testing.clusters import FakeCluster, FakeDial
 
 VERSION = "GET /version"
-HOME = Target(server="https://home", token=Secret("h"))
-AWAY = Target(server="https://away", token=Secret("a"))
+HOME = Target(server="https://home", token=Secret("h"), insecure=True)
+AWAY = Target(server="https://away", token=Secret("a"), insecure=True)
 
 
 def node(ready: str) -> dict[str, Any]:

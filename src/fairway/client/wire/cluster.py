@@ -68,3 +68,12 @@ class LoadedImage(Struct, kw_only=True):
     image: str
     loaded: bool
     detail: str = ""
+
+
+class ClusterReach(Struct, kw_only=True):
+    """Whether a cluster's nodes reach an address of Fairway."""
+
+    what: str  # registry | api
+    address: str
+    reached: bool | None = None  # None: it could not be found out
+    detail: str = ""
