@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 from msgspec import Struct, ValidationError
 
-from fairway.gateway.objects.meta import Meta, by_age, head, read
+from fairway.gateway.objects.meta import Meta, by_age, entries, head, part, read
 from fairway.gateway.objects.service import ServicePort, ServiceSpec
 from fairway.gateway.snapshot import Object, Ref, Warned, World
 
@@ -48,9 +48,8 @@ def read_balancers(world: World) -> list[Balancer]:
 
 def shown(obj: Object) -> tuple[str, ...]:
     """The addresses in the status of a Service or an Ingress."""
-    status = obj.get("status") or {}
-    entries = (status.get("loadBalancer") or {}).get("ingress") or ()
-    return tuple(each["ip"] for each in entries if isinstance(each, Mapping) and "ip" in each)
+    held = entries(part(obj, "status", "loadBalancer").get("ingress"))
+    return tuple(ip for each in held if isinstance(ip := each.get("ip"), str))
 
 
 def warnings(balancer: Balancer, world: World, given: tuple[str, ...]) -> Iterable[Warned]:
@@ -95,8 +94,8 @@ def balancer_status(balancer: Balancer, given: tuple[str, ...]) -> dict[str, Any
     for each in balancer.spec.ports:
         port: dict[str, Any] = {"port": each.port, "protocol": each.protocol}
         ports.append(port if each.protocol == "TCP" else port | {"error": _REFUSED})
-    entries = [{"ip": address, "ipMode": "Proxy", "ports": ports} for address in given]
-    return {"loadBalancer": {"ingress": entries}}
+    held = [{"ip": address, "ipMode": "Proxy", "ports": ports} for address in given]
+    return {"loadBalancer": {"ingress": held}}
 
 
 def stale(world: World) -> Iterable[Ref]:
@@ -106,6 +105,13 @@ def stale(world: World) -> Iterable[Ref]:
         return
     network = ipaddress.ip_network(world.place.addresses, strict=False)
     for obj in world.of("Service"):
-        balanced = (obj.get("spec") or {}).get("type") == "LoadBalancer"
-        if not balanced and any(ipaddress.ip_address(each) in network for each in shown(obj)):
+        balanced = part(obj, "spec").get("type") == "LoadBalancer"
+        if not balanced and any(_within(each, network) for each in shown(obj)):
             yield head(obj, "Service")[0]
+
+
+def _within(address: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    try:
+        return ipaddress.ip_address(address) in network
+    except ValueError:
+        return False

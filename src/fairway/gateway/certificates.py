@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from fairway.gateway.objects.meta import part
 from fairway.gateway.snapshot import Object
 
 TLS_SECRET: Final = "kubernetes.io/tls"  # noqa: S105 - the name of a type
@@ -32,7 +32,7 @@ def pair_of(secret: Object) -> Pair | str:
     if (found := secret.get("type")) != TLS_SECRET:
         return f"its type is {found or 'Opaque'}, not {TLS_SECRET}"
     try:
-        data: Mapping[str, Any] = secret.get("data") or {}
+        data = part(secret, "data")
         chain, key = (base64.b64decode(data[name]).decode() for name in ("tls.crt", "tls.key"))
     except KeyError as error:
         return f"it has no {error.args[0]}"

@@ -29,7 +29,7 @@ from fairway.gateway.ingress import Reader, read_ingresses
 from fairway.gateway.ingress_attach import Served, ingress_status, serve
 from fairway.gateway.ingress_attach import stale as stale_ingresses
 from fairway.gateway.listeners import Secrets
-from fairway.gateway.objects.meta import head
+from fairway.gateway.objects.meta import entries, head, part
 from fairway.gateway.reading import read_route
 from fairway.gateway.rules import Route
 from fairway.gateway.snapshot import Composed, Ref, Warned, World
@@ -136,8 +136,8 @@ def _assign(world: World, gateways: list[Gateway], balancers: list[Balancer]) ->
 
 
 def _shown_by(gateway: Mapping[str, Any]) -> tuple[str, ...]:
-    entries = (gateway.get("status") or {}).get("addresses") or ()
-    return tuple(each["value"] for each in entries if "value" in each)
+    held = entries(part(gateway, "status").get("addresses"))
+    return tuple(at for each in held if isinstance(at := each.get("value"), str))
 
 
 def _labels(world: World) -> dict[str, Mapping[str, str]]:

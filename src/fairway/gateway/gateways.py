@@ -14,7 +14,7 @@ from fairway.gateway.conditions import Verdict, condition, no, yes
 from fairway.gateway.hostnames import covers
 from fairway.gateway.listeners import Listening, Secrets, listening
 from fairway.gateway.objects.gateway import ClassSpec, GatewaySpec
-from fairway.gateway.objects.meta import Meta, by_age, head, read
+from fairway.gateway.objects.meta import Meta, by_age, head, part, read
 from fairway.gateway.snapshot import CONTROLLER, Ref, World
 
 _ACCEPTED: Final = yes("Accepted", "Fairway serves it")
@@ -58,7 +58,7 @@ def read_gateways(world: World, secrets: Secrets) -> list[Gateway]:
     found = []
     for obj in world.of("Gateway"):
         ref, meta = head(obj, "Gateway")
-        if meta.deletion_timestamp or obj.get("spec", {}).get("gatewayClassName") not in known:
+        if meta.deletion_timestamp or str(part(obj, "spec").get("gatewayClassName")) not in known:
             continue
         try:
             spec = read(obj.get("spec", {}), GatewaySpec)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from fairway.gateway.backends import Services
 from fairway.gateway.ingress_annotations import Canary, Policy, read_policy
 from fairway.gateway.objects import ingress as api
-from fairway.gateway.objects.meta import Meta, by_age, head, read
+from fairway.gateway.objects.meta import Meta, by_age, head, part, read
 from fairway.gateway.objects.route import (
     BackendObject,
     PathEdit,
@@ -51,12 +51,12 @@ def read_ingresses(world: World) -> tuple[list[Ingress], list[Warned]]:
     for obj in world.of("Ingress"):
         ref, meta = head(obj, "Ingress")
         annotations = meta.annotations or {}
-        spec_ = obj.get("spec") or {}
-        chosen = spec_.get("ingressClassName") or annotations.get(_OLD_CLASS) or default
-        if chosen not in names or meta.deletion_timestamp:
+        given = part(obj, "spec").get("ingressClassName")
+        chosen = given or annotations.get(_OLD_CLASS) or default
+        if str(chosen) not in names or meta.deletion_timestamp:
             continue
         try:
-            spec = read(spec_, api.IngressSpec)
+            spec = read(obj.get("spec", {}), api.IngressSpec)
         except ValidationError as error:
             warned.append(Warned(ref, "Invalid", f"spec: {error}"))
             continue
@@ -75,7 +75,7 @@ def _classes(world: World) -> tuple[set[str], str]:
     default = ""
     for obj in world.of("IngressClass"):
         ref, meta = head(obj, "IngressClass")
-        if (obj.get("spec") or {}).get("controller") == INGRESS_CONTROLLER:
+        if part(obj, "spec").get("controller") == INGRESS_CONTROLLER:
             names.add(ref.name)
             if (meta.annotations or {}).get(_DEFAULT) == "true":
                 default = ref.name

@@ -20,7 +20,7 @@ from fairway.gateway.objects.gateway import (
     SecretRef,
     Validation,
 )
-from fairway.gateway.objects.meta import head
+from fairway.gateway.objects.meta import head, part
 from fairway.gateway.objects.values import is_hostname
 from fairway.gateway.snapshot import Ref, World
 
@@ -146,8 +146,8 @@ class Secrets:
             return no("RefNotPermitted", why)
         where = Ref(ref.kind, namespace, ref.name)
         try:
-            text = _text(ref.kind, self._found[where]["data"]["ca.crt"])
-        except (KeyError, TypeError):
+            text = _text(ref.kind, part(self._found[where], "data")["ca.crt"])
+        except KeyError:
             return no("InvalidCACertificateRef", f"{where} with a key ca.crt does not exist")
         problem = authority_problem(text)
         return no("InvalidCACertificateRef", f"{where}: {problem}") if problem else text
@@ -155,8 +155,8 @@ class Secrets:
 
 def _text(kind: str, value: str) -> str:
     try:
-        return value if kind == "ConfigMap" else base64.b64decode(value).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        return str(value) if kind == "ConfigMap" else base64.b64decode(value).decode()
+    except (binascii.Error, UnicodeDecodeError, TypeError):
         return ""
 
 

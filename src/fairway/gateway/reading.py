@@ -8,7 +8,7 @@ from msgspec import ValidationError
 
 from fairway.gateway.filters import check_filters
 from fairway.gateway.objects import route as api
-from fairway.gateway.objects.meta import head, read
+from fairway.gateway.objects.meta import head, part, read
 from fairway.gateway.objects.values import bad_regex, is_header, is_hostname, is_path, milliseconds
 from fairway.gateway.rules import (
     INCOMPATIBLE,
@@ -62,8 +62,8 @@ def _spec(obj: Object, kind: str) -> api.GrpcRouteSpec | api.HttpRouteSpec:
 
 def _parents(obj: Object) -> tuple[api.ParentRef, ...]:
     try:
-        return read(obj["spec"]["parentRefs"], tuple[api.ParentRef, ...])
-    except (ValidationError, KeyError, TypeError):
+        return read(part(obj, "spec").get("parentRefs", ()), tuple[api.ParentRef, ...])
+    except ValidationError:
         return ()
 
 

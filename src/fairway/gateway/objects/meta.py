@@ -81,9 +81,23 @@ def head(obj: Object, kind: str) -> tuple[Ref, Meta]:
     try:
         meta = read(obj.get("metadata", {}), Meta)
     except msgspec.ValidationError:
-        plain: Mapping[str, Any] = obj.get("metadata", {})
+        plain = part(obj, "metadata")
         meta = Meta(name=str(plain.get("name", "")), namespace=str(plain.get("namespace", "")))
     return Ref(kind, meta.namespace, meta.name), meta
+
+
+def part(obj: Object, *names: str) -> Mapping[str, Any]:
+    """What is found below these names, when it is an object; else an empty one."""
+    found: object = obj
+    for name in names:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def entries(value: object) -> tuple[Mapping[str, Any], ...]:
+    """The objects in a list, when it is one."""
+    held = value if isinstance(value, list | tuple) else ()
+    return tuple(each for each in held if isinstance(each, Mapping))
 
 
 def by_age(meta: Meta) -> tuple[str, str]:
