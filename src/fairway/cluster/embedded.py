@@ -24,7 +24,7 @@ from fairway.supervise.supervisor import Supervisor
 _RETRY_S: Final = 2.0
 _NETWORK_S: Final = 5.0
 _CERTIFICATES_S: Final = 60.0
-_SOON_S: Final = 0.1
+_SOON_S: Final = 0.25
 _LATER_S: Final = 5.0
 _log = logging.getLogger(__name__)
 

@@ -117,7 +117,6 @@ def kubelet(paths: Layout, plan: ClusterPlan, *, confined: bool) -> str:
         },
         "evictionPressureTransitionPeriod": "30s",
         "nodeStatusUpdateFrequency": "5s",
-        "localStorageCapacityIsolation": False,
         "shutdownGracePeriod": "0s",
     }
     if confined:

@@ -101,22 +101,31 @@ def _has_address(plan: ClusterPlan) -> bool:
 
 
 def _wire(paths: Layout, plan: ClusterPlan) -> bool:
+    plugged = False
     if plan.veth in devices():
+        plugged = _plug(plan)
         if _is_wired(paths, plan):
-            return False
+            return plugged
         host.attempt("ip", "link", "delete", plan.veth)  # its other end is in a namespace that went
     peer = ("peer", "name", _INSIDE, "netns", str(paths.netns))
     host.run("ip", "link", "add", plan.veth, "type", "veth", *peer)
-    host.run("ip", "link", "set", plan.veth, "master", plan.bridge, "up")
+    _plug(plan)
     inside(paths, "ip", "address", "replace", f"{plan.node}/{plan.prefix}", "dev", _INSIDE)
     inside(paths, "ip", "link", "set", _INSIDE, "up")
     inside(paths, "ip", "route", "replace", "default", "via", plan.gateway)
     return True
 
 
-def _is_wired(paths: Layout, plan: ClusterPlan) -> bool:
-    if not host.attempt("ip", "link", "show", "dev", plan.veth, "master", plan.bridge, "up"):
+def _plug(plan: ClusterPlan) -> bool:
+    """Have our end of the wire in the bridge, which may be a new one."""
+    said = host.run("ip", "-o", "link", "show", "dev", plan.veth)
+    if f" master {plan.bridge} " in said and ",UP" in said:
         return False
+    host.run("ip", "link", "set", plan.veth, "master", plan.bridge, "up")
+    return True
+
+
+def _is_wired(paths: Layout, plan: ClusterPlan) -> bool:
     routes = inside(paths, "ip", "route", "show", "default")
     return f"via {plan.gateway} dev {_INSIDE}" in routes
 

@@ -25,12 +25,20 @@ class PauseImage(Struct, frozen=True):
 def image(program: bytes, arch: str) -> PauseImage:
     """Pack the program `pause` for an architecture (by Go's names). The same bytes each time."""
     layer = _tar({"pause": (program, 0o755)})
+    tag = hashlib.sha256(layer + arch.encode()).hexdigest()[:12]
+    name = f"{_NAME}:{tag}"
+    settings = {"Entrypoint": ["/pause"], "User": f"{_NOBODY}:{_NOBODY}"}
+    return PauseImage(name=name, archive=pack(layer, settings, arch, name))
+
+
+def pack(layer: bytes, settings: dict[str, Any], arch: str, name: str) -> bytes:
+    """An archive of an image with one layer (a tar), as `ctr images import` takes it."""
     config = _json(
         {
             "created": _EPOCH,
             "architecture": arch,
             "os": "linux",
-            "config": {"Entrypoint": ["/pause"], "User": f"{_NOBODY}:{_NOBODY}"},
+            "config": settings,
             "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
         }
     )
@@ -42,7 +50,6 @@ def image(program: bytes, arch: str) -> PauseImage:
             "layers": [_descriptor("application/vnd.oci.image.layer.v1.tar", layer)],
         }
     )
-    name = f"{_NAME}:{hashlib.sha256(manifest).hexdigest()[:12]}"
     named = _descriptor("application/vnd.oci.image.manifest.v1+json", manifest)
     named["annotations"] = {
         "io.containerd.image.name": name,
@@ -51,7 +58,7 @@ def image(program: bytes, arch: str) -> PauseImage:
     files = {f"blobs/sha256/{_hex(blob)}": (blob, 0o644) for blob in (layer, config, manifest)}
     files["oci-layout"] = (_json({"imageLayoutVersion": "1.0.0"}), 0o644)
     files["index.json"] = (_json({"schemaVersion": 2, "manifests": [named]}), 0o644)
-    return PauseImage(name=name, archive=_tar(files))
+    return _tar(files)
 
 
 def _descriptor(media: str, blob: bytes) -> dict[str, Any]:

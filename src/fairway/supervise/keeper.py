@@ -25,7 +25,7 @@ from fairway.supervise.component import (
     State,
 )
 
-_SOON_S: Final = 0.05  # between looks while it is not ready
+_SOON_S: Final = 0.1  # between looks while it is not ready
 _LOOK_S: Final = 0.25  # between looks whether it lives
 _PROBE_S: Final = 2.0  # between probes of one that is ready
 _LOG_S: Final = 10.0
