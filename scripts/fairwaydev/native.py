@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairwaydev import definitions
 from fairwaydev import go as golang
 from fairwaydev.children import end_in_good_order
 from fairwaydev.say import ROOT, Failed, answer, cache_folder, say, stop
@@ -113,7 +114,7 @@ def sources() -> list[Path]:
     modules = (SOURCE / "go.mod", SOURCE / "go.sum")
     compose = (SOURCE / "compose" / "go.mod", SOURCE / "compose" / "go.sum")
     code = (path for path in SOURCE.rglob("*.go") if not path.name.endswith("_test.go"))
-    return sorted([*modules, *compose, *code])
+    return sorted([*modules, *compose, *definitions.sources(), *code])
 
 
 def key(go_version: str) -> str:
@@ -276,6 +277,7 @@ def _make(go: str, home: Path) -> None:
         for name in ("NOTICE",):
             if (SOURCE / name).exists():
                 shutil.copyfile(SOURCE / name, partial / name)
+        definitions.copy(go, partial, _ENV)
         (partial / _VERSIONS).write_text(json.dumps(found, indent=1) + "\n")
         if compiled > 1000:  # from nothing, or nearly: worth telling the next one
             usual.write_text(json.dumps({"seconds": seconds, "packages": compiled}))

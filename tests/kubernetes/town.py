@@ -23,6 +23,7 @@ from fairway.cluster.plan import ClusterPlan
 from fairway.cluster.setting_up import read_plan
 from fairway.native import programs
 from fairway.testing.http import free_port
+from fairway.testing.http import free_port
 
 T = TypeVar("T")
 
@@ -56,6 +57,9 @@ class Town(Ground):
         self.name = "local"
         self.environment["FAIRWAY_CLUSTER__EMBEDDED"] = "on"
         self.environment |= {name: os.environ[name] for name in _CHANGED if name in os.environ}
+        self.http, self.https = free_port(), free_port()  # of the gateway
+        self.environment["FAIRWAY_GATEWAY__HTTP_PORT"] = str(self.http)
+        self.environment["FAIRWAY_GATEWAY__HTTPS_PORT"] = str(self.https)
         self.native = programs.find(os.environ.get("FAIRWAY_NATIVE__DIR", ""))
 
     @property

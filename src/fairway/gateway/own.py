@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from fairway.gateway.snapshot import CLASS, CONTROLLER
+from fairway.gateway.snapshot import CLASS, CONTROLLER, INGRESS_CONTROLLER
 from fairway.kit import clock
 
 NAMESPACE: Final = "fairway-system"
@@ -46,7 +46,7 @@ def ingress_class() -> dict[str, Any]:
     notes = {**_MARKED["annotations"], "ingressclass.kubernetes.io/is-default-class": "true"}
     return {
         "metadata": {"name": CLASS, "annotations": notes},
-        "spec": {"controller": CONTROLLER},
+        "spec": {"controller": INGRESS_CONTROLLER},
     }
 
 
