@@ -27,9 +27,9 @@ func typed(data []byte) runtime.Object {
 }
 
 type mergeParams struct {
-	Object   json.RawMessage `json:"object"`
-	Patch    json.RawMessage `json:"patch"`
-	Strategy string          `json:"strategy"`
+	Object   json.RawMessage
+	Patch    json.RawMessage
+	Strategy string
 }
 
 // mergePatch applies a patch: strategic for built-in kinds, else as a JSON merge patch.
@@ -60,9 +60,9 @@ func applied(object, patch json.RawMessage, known runtime.Object) any {
 }
 
 type threeWayParams struct {
-	Last      json.RawMessage `json:"last"`
-	Wanted    json.RawMessage `json:"wanted"`
-	Live      json.RawMessage `json:"live"`
+	Last      json.RawMessage
+	Wanted    json.RawMessage
+	Live      json.RawMessage
 	Conflicts bool
 }
 
@@ -85,7 +85,7 @@ func threeWay(_ *call, p *threeWayParams) any {
 }
 
 type defaultsParams struct {
-	Objects []json.RawMessage `json:"objects"`
+	Objects []json.RawMessage
 }
 
 // A filled object is one with Kubernetes' defaults in, its values written Kubernetes' way.

@@ -71,21 +71,21 @@ func deep(data any, change func(any) any) any {
 }
 
 type exprParams struct {
-	Source    string `json:"source"`
-	Env       value  `json:"env"`
+	Source    string
+	Env       value
 	Functions map[string]struct {
-		Parameters []string `json:"parameters"`
-		Body       string   `json:"body"`
-	} `json:"functions"`
-	Undefined bool `json:"allow_undefined"`
-	Only      bool `json:"compile_only"`
+		Parameters []string
+		Body       string
+	}
+	AllowUndefined bool
+	Only           bool // compile it, do not run it
 }
 
 // runExpr compiles an expression and runs it. Functions of the caller are expressions themselves.
 func runExpr(_ *call, p *exprParams) any {
 	env, _ := p.Env.any.(map[string]any)
 	options := []expr.Option{expr.Env(env)}
-	if p.Undefined || env == nil {
+	if p.AllowUndefined || env == nil {
 		options = append(options, expr.AllowUndefinedVariables())
 	}
 	for name, given := range p.Functions {
@@ -110,10 +110,10 @@ func runExpr(_ *call, p *exprParams) any {
 }
 
 type queryParams struct {
-	Query     string           `json:"query"`
-	Input     value            `json:"input"`
-	Variables map[string]value `json:"variables"`
-	Limit     int              `json:"limit"`
+	Query     string
+	Input     value
+	Variables map[string]value
+	Limit     int
 }
 
 // runQuery gives the results of a jq program, without the environment and without modules.
@@ -145,10 +145,10 @@ func runQuery(asked *call, p *queryParams) any {
 }
 
 type luaParams struct {
-	Script  string           `json:"script"`
-	Name    string           `json:"name"`
-	Globals map[string]value `json:"globals"`
-	Steps   int              `json:"steps"`
+	Script  string
+	Name    string
+	Globals map[string]value
+	Steps   int
 }
 
 // steps is a context that ends after so many instructions: the interpreter asks before each.
