@@ -23,7 +23,6 @@ from fairway.cluster.plan import ClusterPlan
 from fairway.cluster.setting_up import read_plan
 from fairway.native import programs
 from fairway.testing.http import free_port
-from fairway.testing.http import free_port
 
 T = TypeVar("T")
 
