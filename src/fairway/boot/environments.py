@@ -16,7 +16,11 @@ from fairway.kube import Connection, from_kubeconfig
 from fairway.model.errors import Unavailable
 from fairway.model.image import Rewrite
 from fairway.native import programs
+from fairway.native.server import Server
+from fairway.native.toolbox import Toolbox
+from fairway.pipeline.environments.charts import Charts
 from fairway.pipeline.environments.compose import ComposeEnvironments
+from fairway.pipeline.environments.confined import ConfinedResolver
 from fairway.pipeline.environments.namespace import NamespaceEnvironments
 from fairway.pipeline.environments.provide import Provider, Rules
 from fairway.pipeline.environments.remains import EnvironmentRemains
@@ -50,7 +54,17 @@ def environment_plugin(
     settings: Settings, docker: Docker, namespaces: NamespaceEnvironments | None
 ) -> EnvironmentPlugin:
     """The plugin `fairway/environment`."""
-    return EnvironmentPlugin(compose_environments(settings, docker), namespaces)
+    charts = Charts(toolbox(settings))
+    return EnvironmentPlugin(compose_environments(settings, docker), namespaces, charts)
+
+
+def toolbox(settings: Settings) -> Toolbox:
+    """The toolbox of this data directory."""
+
+    def find() -> Path:
+        return programs.find(settings.native.dir).native
+
+    return Toolbox(Server(settings.data / "toolbox", find))
 
 
 def namespace_environments(
@@ -78,7 +92,7 @@ def compose_environments(settings: Settings, docker: Docker) -> ComposeEnvironme
         program,
         provider(settings, docker),
         trusting=ComposeResolver(program),
-        confined=ComposeResolver(program),
+        confined=ConfinedResolver(toolbox(settings)),
         root=settings.data / "environments",
     )
 

@@ -3,58 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from fairway.model.errors import InvalidInput
+from fairway.native.languages import Compose
+from fairway.native.toolbox import Toolbox
 from fairway.pipeline.environments.resolve import Asked, Resolved, Told, refused, visible
 
 _WARNING: Final = re.compile(r'level=(?:warning|info) msg="(.*)"$')
 Json = dict[str, Any]
 
 
-class ComposeReader(Protocol):
-    """The toolbox's method, as far as this needs it."""
-
-    async def compose(
-        self,
-        folder: Path,
-        files: Sequence[str],
-        *,
-        project: str,
-        directory: str,
-        profiles: Sequence[str],
-        environment: Mapping[str, str],
-        env_files: Sequence[str],
-    ) -> tuple[Json, Sequence[str]]:
-        """(model, warnings) of files in `folder`. Raises `InvalidInput`, `Unavailable`."""
-        ...
-
-
 class ConfinedResolver:
     """Models of files that may hold anything."""
 
-    def __init__(self, reader: ComposeReader) -> None:
-        self._reader = reader
+    def __init__(self, toolbox: Toolbox) -> None:
+        self._toolbox = toolbox
 
     async def resolve(self, asked: Asked, told: Told) -> Resolved:  # noqa: ARG002 see Resolver
         """As `Resolver`. What a file reads outside of the workspace is refused."""
         root = asked.confined
+        request = Compose(
+            files=tuple(_below(file, root) for file in asked.files),
+            project=asked.project,
+            directory=_below(asked.folder, root),
+            profiles=asked.profiles,
+            environment=tuple(f"{key}={text}" for key, text in visible(asked.environment).items()),
+            env_files=tuple(_below(file, root) for file in asked.env_files),
+        )
         try:
-            model, warnings = await self._reader.compose(
-                root,
-                [_below(file, root) for file in asked.files],
-                project=asked.project,
-                directory=_below(asked.folder, root),
-                profiles=asked.profiles,
-                environment=visible(asked.environment),
-                env_files=[_below(file, root) for file in asked.env_files],
-            )
+            found = await self._toolbox.ask(request, folder=root)
         except InvalidInput as error:
             raise await refused(asked, str(error)) from error
-        said = [match[1] for line in warnings if (match := _WARNING.search(line))]
-        escaped: Json = _escaped(model)
+        said = [match[1] for line in found.warnings if (match := _WARNING.search(line))]
+        escaped: Json = _escaped(found.model)
         return Resolved(escaped, tuple(dict.fromkeys(said)))
 
 

@@ -102,7 +102,8 @@ class NamespaceEnvironments:
             await self._ready(kube, asked, applied, log=log, logs=logs)
             hosts = await _hosts(kube, asked.name)
             took = asyncio.get_running_loop().time() - began
-            names = ", ".join(dict.fromkeys(host.partition(":")[0] for host in hosts))
+            short = (host.partition(":")[0] for host in hosts)
+            names = ", ".join(name for name in short if "." not in name)
             words = f"ready after {took:.1f} s: later steps reach {names or 'nothing'}"
             await log(f"[fairway] {words}\n".encode())
             await up(*hosts)
@@ -279,7 +280,8 @@ async def _unwell(words: str, verdicts: list[Verdict], *, log: Sink, logs: PodLo
         if lines:
             text = "".join(f"    {line}\n" for line in lines)
             await log(f"[fairway] the last lines of {one.service}:\n{text}".encode())
-    said = "; ".join(f"{one.service}: {one.why}" for one in verdicts) or "nothing has started"
+    alike = {one.why: one for one in reversed(verdicts)}  # pods of one template fail alike
+    said = "; ".join(f"{one.service}: {why}" for why, one in alike.items()) or "nothing has started"
     return InvalidInput(
         f"the environment did not start: {words}{said}",
         code="environment-unwell",
@@ -328,4 +330,3 @@ def _note(obj: Mapping[str, Any], name: str) -> str:
 
 def _short(owner: str) -> str:
     return hashlib.sha256(owner.encode()).hexdigest()[:16]
-

@@ -5,18 +5,19 @@ The step stays while later steps run: its log is the environment's. It is remove
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from fairway.kit.aio import blocking
 from fairway.model.errors import InvalidInput, Unavailable
 from fairway.pipeline.engines.spec import network_name, stem
+from fairway.pipeline.environments.charts import Charts
 from fairway.pipeline.environments.compose import ComposeEnvironments
 from fairway.pipeline.environments.copies import inside
 from fairway.pipeline.environments.model import project_name
 from fairway.pipeline.environments.namespace import Asked, NamespaceEnvironments, namespace_name
-from fairway.pipeline.environments.rendered import parse, read
+from fairway.pipeline.environments.objects_judge import Found
+from fairway.pipeline.environments.rendered import read
 from fairway.pipeline.environments.wanted import Wanted, seconds
 from fairway.pipeline.plugin import Job, PluginEnd
 from fairway.pipeline.plugins.settings import Settings
@@ -24,27 +25,6 @@ from fairway.pipeline.plugins.settings import Settings
 _KINDS: Final = ("compose", "manifests", "chart")
 _KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _USUAL_S: Final = 300.0
-
-
-class Charts(Protocol):
-    """Renders Helm charts, reading nothing but a folder."""
-
-    async def template(
-        self,
-        folder: Path,
-        chart: str,
-        *,
-        release: str,
-        namespace: str,
-        values: Sequence[str],
-        set_values: Mapping[str, str],
-    ) -> str:
-        """The objects as YAML. `chart`, `values`: paths in `folder`. Raises `InvalidInput`."""
-        ...
-
-    async def kustomize(self, folder: Path, path: str) -> str:
-        """What `kustomize build` makes of `path` in `folder`. Raises `InvalidInput`."""
-        ...
 
 
 class EnvironmentPlugin:
@@ -86,37 +66,37 @@ class EnvironmentPlugin:
             )
         path = await blocking(existing, job, settings.text(kind), kind)
         asked = in_namespace(job, settings)
-        values = settings.items("values")
-        given = settings.pairs("set")
+        values = tuple(settings.items("values"))
+        given = tuple(f"{name}={text}" for name, text in settings.pairs("set").items())
         refuse_unknown(settings)
-        if kind == "chart":
-            text = await self._chart(job, path, namespace=asked.name, values=values, given=given)
-            objects = parse(text, f"chart {path.name}")
-        elif any((path / name).is_file() for name in _KUSTOMIZATIONS):
-            text = await self._need_charts().kustomize(job.tree, _below(path, job))
-            objects = parse(text, f"kustomization {path.name}")
-        else:
-            objects = await blocking(read, path, root=job.tree, confined=not job.trusted)
+        objects = await self._objects(job, path, kind=kind, values=values, given=given, asked=asked)
         await self._namespaces.run(asked, objects, job.log, job.up)
 
-    async def _chart(
+    async def _objects(
         self,
         job: Job,
         path: Path,
         *,
-        namespace: str,
-        values: list[str],
-        given: Mapping[str, str],
-    ) -> str:
-        files = [_below(existing(job, file, "values"), job) for file in values]
-        return await self._need_charts().template(
-            job.tree,
-            _below(path, job),
-            release=path.name or "environment",
-            namespace=namespace,
-            values=files,
-            set_values=given,
-        )
+        kind: str,
+        values: tuple[str, ...],
+        given: tuple[str, ...],
+        asked: Asked,
+    ) -> list[Found]:
+        below = str(path.relative_to(job.tree))
+        if kind == "chart":
+            files = [await blocking(existing, job, file, "values") for file in values]
+            return await self._need_charts().chart(
+                job.tree,
+                below,
+                namespace=asked.name,
+                value_files=tuple(str(file.relative_to(job.tree)) for file in files),
+                values=given,
+            )
+        if values or given:
+            raise InvalidInput("`values` and `set` are a chart's", code="plugin-setting")
+        if await blocking(_is_kustomization, path):
+            return await self._need_charts().kustomization(job.tree, below)
+        return await blocking(read, path, root=job.tree, confined=not job.trusted)
 
     def _need_charts(self) -> Charts:
         if self._charts is None:
@@ -182,8 +162,8 @@ def in_namespace(job: Job, settings: Settings) -> Asked:
     )
 
 
-def _below(path: Path, job: Job) -> str:
-    return str(path.relative_to(job.tree))
+def _is_kustomization(path: Path) -> bool:
+    return any((path / name).is_file() for name in _KUSTOMIZATIONS)
 
 
 def existing(job: Job, path: str, setting: str) -> Path:
