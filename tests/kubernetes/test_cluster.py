@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from town import Town, eventually, get, pod, web
+from town import Town, claim, eventually, get, pod, web
 
 
 @pytest.fixture
@@ -98,6 +98,35 @@ def test_a_pod_whose_image_does_not_exist_says_so(cluster: Town, space: str) -> 
         return next((one["message"] for one in waiting if "Image" in one.get("reason", "")), "")
 
     assert "fairway.invalid/no/such:1" in eventually(reason)
+
+
+def test_a_volume_outlives_its_pod_and_goes_with_its_claim(cluster: Town, space: str) -> None:
+    mount = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    cluster.apply(claim("data", space))
+    cluster.pod("one", "echo kept > /v/f; exec sleep 3600", space, volumes=volumes, container=mount)
+    volume = cluster.get("pvc", "data", "-n", space)["spec"]["volumeName"]
+    cluster.kubectl("delete", "pod", "one", "-n", space)
+    cluster.pod("two", "exec sleep 3600", space, volumes=volumes, container=mount)
+    assert cluster.sh("two", "cat /v/f", space) == "kept\n"
+    assert [path for path in cluster.paths.volumes.iterdir() if volume in path.name]
+    cluster.kubectl("delete", "pod", "two", "-n", space)
+    cluster.kubectl("delete", "pvc", "data", "-n", space)
+    eventually(
+        lambda: not [path for path in cluster.paths.volumes.iterdir() if volume in path.name]
+    )
+
+
+def test_metrics_tell_what_nodes_and_pods_use(cluster: Town, space: str) -> None:
+    cluster.pod("busy", "while :; do :; done", space)
+
+    def used() -> str:
+        done = cluster.kubectl("top", "pod", "busy", "-n", space, "--no-headers", check=False)
+        cpu = [*done.out.split(), "", "0m"][1]
+        return cpu if cpu not in {"0m", ""} else ""
+
+    assert eventually(used).endswith("m")
+    assert cluster.name in cluster.kubectl("top", "nodes").out
 
 
 def test_what_asks_for_more_than_its_rights_is_refused(cluster: Town, space: str) -> None:

@@ -213,6 +213,17 @@ def pod(name: str, command: str, namespace: str = "default", **spec: Any) -> dic
     }
 
 
+def claim(name: str, namespace: str = "default") -> dict[str, Any]:
+    """A claim of a volume of the default class."""
+    resources = {"requests": {"storage": "1Mi"}}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": resources},
+    }
+
+
 def web(name: str, namespace: str = "default", replicas: int = 1) -> list[dict[str, Any]]:
     """A Deployment of web servers that say their pods' names, and its Service on port 80."""
     script = (

@@ -34,7 +34,7 @@ def end(paths: Layout, plan: ClusterPlan, say: Say, *, patience_s: float = _PODS
     records.stop_all(paths.state, [name for name in others if name == "kubelet"])
     count = leftovers.end_pods(paths, plan, patience_s)
     if count:
-        say(f"ended the {count} processes of the pods of cluster {plan.name}; volumes stay")
+        say(f"ended the {count} processes of the pods of cluster {plan.name}")
     if records.stop_all(paths.state):
         say(f"stopped the cluster {plan.name}")
     leftovers.end_pods(paths, plan, 1.0)
