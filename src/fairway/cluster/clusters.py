@@ -10,6 +10,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
+from fairway.access import nodes
 from fairway.cluster import kubeconfig, loading, looking, registered
 from fairway.cluster import reach as reaching
 from fairway.cluster.known import Client, Dial, Health, Kind, Known, Own, Owned, State
@@ -199,6 +200,7 @@ class Clusters:
         await self._note(actor, "cluster.delete-embedded", name, None)
         await self._owned.delete(name)
         self._prepared.discard(name)
+        await self._database.write(_end_tokens, name)
 
     async def load(
         self, actor: str, name: str, images: Sequence[str], *, registry: str
@@ -224,9 +226,11 @@ class Clusters:
 
     async def reach(self, name: str, addresses: Mapping[str, str]) -> list[Reach]:
         """What nodes of a cluster reach of Fairway. Raises as `target`."""
+        own = {one.name: one.kind for one in await self._owned.own()}
         client = await self.client(name)
         try:
-            return await reaching.reach(client, addresses)
+            ours = own.get(name) is Kind.EMBEDDED
+            return await reaching.reach(client, addresses, leads_here=ours)
         finally:
             await client.close()
 
@@ -334,6 +338,11 @@ class Clusters:
             audit.append(db, actor, action, f"cluster/{name}", after=after)
 
         await self._database.write(work)
+
+
+def _end_tokens(db: Connection, cluster: str) -> None:
+    """What its nodes pulled with ends with them."""
+    nodes.end_others(db, cluster, None)
 
 
 async def _secrets(client: Client, namespace: str) -> list[Registered]:

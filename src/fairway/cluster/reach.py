@@ -42,9 +42,14 @@ class Reach(Struct, frozen=True):
     detail: str = ""
 
 
-async def reach(client: Client, addresses: Mapping[str, str]) -> list[Reach]:
-    """Find out for each address (host[:port] by what it is). Never raises for what it finds."""
-    found = {what: at for what, at in addresses.items() if is_loopback(at)}
+async def reach(
+    client: Client, addresses: Mapping[str, str], *, leads_here: bool = False
+) -> list[Reach]:
+    """Find out for each address (host[:port] by what it is). Never raises for what it finds.
+
+    `leads_here`: its nodes were told where our names lead, also those of loopback.
+    """
+    found = {what: at for what, at in addresses.items() if is_loopback(at) and not leads_here}
     told = [
         Reach(what, at, reached=False, detail="to the nodes this name means themselves")
         for what, at in found.items()
