@@ -27,7 +27,8 @@ class Balancer(Struct, frozen=True):
     @property
     def ports(self) -> tuple[ServicePort, ...]:
         """The ports that can be served."""
-        return tuple(each for each in self.spec.ports if each.protocol == "TCP")
+        ports = self.spec.ports
+        return tuple(each for each in ports if each.protocol == "TCP" and 0 < each.port < 65536)
 
 
 def read_balancers(world: World) -> list[Balancer]:

@@ -165,6 +165,9 @@ def listening(gateway: Ref, spec: GatewaySpec, listener: Listener, secrets: Secr
     if listener.protocol not in _PROTOCOLS:
         why = f"protocol {listener.protocol} is not supported, only HTTP and HTTPS"
         return Listening(gateway, listener, (), no("UnsupportedProtocol", why))
+    if not 0 < listener.port < 65536:
+        why = f"{listener.port} is not a port"
+        return Listening(gateway, listener, (), no("PortUnavailable", why))
     if listener.hostname and not is_hostname(listener.hostname):
         why = f"hostname {listener.hostname!r} cannot be one"
         return Listening(gateway, listener, (), no("UnsupportedValue", why))

@@ -167,6 +167,9 @@ def static(snapshot: Snapshot, admin: Path | None = None) -> dict[str, Any]:
             "secrets": list(snapshot.secrets.values()),
         },
     }
+    limits = dict.fromkeys(("error_level", "warn_level"), 1_000_000)
+    layer = {f"re2.max_program_size.{name}": limit for name, limit in limits.items()}
+    held["layered_runtime"] = {"layers": [{"name": "regex", "static_layer": layer}]}
     if admin:
         held["admin"] = {"address": {"pipe": {"path": str(admin)}}}
     return held

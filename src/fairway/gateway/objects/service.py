@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
@@ -95,12 +96,22 @@ def backends(slices: Iterable[Slice], port: ServicePort) -> tuple[Backend, ...]:
     for each in slices:
         if each.address_type not in {"IPv4", "IPv6"}:
             continue
-        numbers = [p.port for p in each.ports if (p.name, p.protocol) == (port.name, port.protocol)]
+        same = [p.port for p in each.ports if (p.name, p.protocol) == (port.name, port.protocol)]
+        numbers = [number for number in same if number and 0 < number < 65536]
         for endpoint in each.endpoints:
-            found = {Backend(endpoint.addresses[0], n) for n in numbers if n and endpoint.addresses}
+            at = next(filter(_is_address, endpoint.addresses), "")
+            found = {Backend(at, number) for number in numbers if at}
             state = endpoint.conditions
             if state.ready is not False:
                 ready |= found
             elif state.serving and state.terminating:
                 ending |= found
     return tuple(sorted(ready or ending))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

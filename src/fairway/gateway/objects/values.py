@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Final
 
 _DURATION: Final = re.compile(r"(?:[0-9]{1,5}(?:h|ms|m|s)){1,4}\Z")
@@ -19,7 +20,7 @@ _NOT_RE2: Final = re.compile(
     r"\(\?(?:[=!>#(]|<[=!]|P=)|\\[1-9]|[*+?}]\+|\\Z|\\u|\\U|\(\?[aLux-]*[aLux][a-zA-Z-]*[:)]"
 )
 _ESCAPES: Final = re.compile(r"\\\\")
-_REPEAT: Final = re.compile(r"\{(\d+)(?:,(\d*))?\}")
+_TOKENS: Final = re.compile(r"\{(\d+)(?:,(\d*))?\}|\\.|\[\^?\]?[^\]]*\]|[()]|[^()]")
 _MOST_REPEATS: Final = 1000  # RE2's limit
 
 
@@ -42,16 +43,38 @@ def bad_regex(text: str) -> str:
     here, where it costs one rule.
     """
     try:
-        re.compile(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of sets that look nested: RE2 has its own reading
+            re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:
         return f"{text!r} is not a regular expression: {error}"
     plain = _ESCAPES.sub("", text)
     if found := _NOT_RE2.search(plain):
         return f"{text!r} uses {found.group()!r}, which RE2 does not have"
-    for least, most in _REPEAT.findall(plain):
-        if max(int(least), int(most or 0)) > _MOST_REPEATS:
-            return f"{text!r} repeats more than {_MOST_REPEATS} times, which RE2 refuses"
+    if _repeats(plain) > _MOST_REPEATS:
+        return f"{text!r} repeats more than {_MOST_REPEATS} times, which RE2 refuses"
     return ""
+
+
+def _repeats(plain: str) -> int:
+    """How often the innermost part of an expression can be repeated by counted repetitions."""
+    most, open_, last = 1, [1], 1  # the largest so far within each group that is open
+    for found in _TOKENS.finditer(plain):
+        match found.group():
+            case "(":
+                open_.append(1)
+                last = 1
+            case ")" if len(open_) > 1:
+                last = open_.pop()
+                open_[-1] = max(open_[-1], last)
+            case _ if found.group(1) is not None:
+                least, highest = found.group(1), found.group(2)
+                last *= max(int(least), int(highest or 0), 1)
+                open_[-1] = max(open_[-1], last)
+            case _:
+                last = 1
+        most = max(most, last, open_[-1])
+    return most
 
 
 def quote(text: str) -> str:

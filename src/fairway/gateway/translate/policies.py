@@ -145,7 +145,7 @@ def set_version(found: Session, cluster: ClusterName) -> dict[str, Any]:
     ever more clients to it and skew the weights."""
     age = f"; Max-Age={found.lifetime}" if found.lifetime else ""
     text = f"{version_name(found)}={token(cluster)}; Path=/; HttpOnly{age}"
-    header = {"key": "set-cookie", "value": text}
+    header = {"key": "set-cookie", "value": text.replace("%", "%%")}
     return {"header": header, "append_action": "APPEND_IF_EXISTS_OR_ADD"}
 
 
