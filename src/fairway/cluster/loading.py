@@ -124,9 +124,7 @@ def judge(found: Mapping[str, Any]) -> tuple[bool, str] | None:
         reason = str(waiting.get("reason") or "")
         if reason in _PULL_FAILED:
             return False, str(waiting.get("message") or reason)
-        if container.get("imageID") or reason in _PULLED or state.get("terminated"):
-            return True, ""
-        if state.get("running"):
+        if container.get("imageID") or reason in _PULLED or {"terminated", "running"} & set(state):
             return True, ""
     if status.get("phase") == "Failed":
         told = status.get("message") or status.get("reason") or "the node refused the pod"
