@@ -154,6 +154,9 @@ def gateway_status(gateway: Gateway, attached: Mapping[tuple[Ref, str], int]) ->
     """A Gateway's status. `attached` counts the accepted routes by Gateway and listener."""
     generation = gateway.meta.generation
     verdicts = {"Accepted": _overall(gateway), "Programmed": _programmed(gateway)}
+    if lax := [each.name for each in gateway.listeners if each.client and each.client.optional]:
+        why = f"these listeners let clients in without a valid certificate: {', '.join(lax)}"
+        verdicts["InsecureFrontendValidationMode"] = yes("ConfigurationChanged", why)
     return {
         "addresses": [{"type": "IPAddress", "value": each} for each in gateway.addresses],
         "conditions": [condition(kind, each, generation) for kind, each in verdicts.items()],

@@ -236,3 +236,19 @@ def test_the_own_gateway_is_bound_on_this_machine_as_well() -> None:
     addresses = [bound["address"], *(each["address"] for each in bound["additional_addresses"])]
     assert [each["socket_address"]["address"] for each in addresses] == ["10.111.0.1", "127.0.0.1"]
     assert "additional_addresses" not in found.snapshot.listeners["gw_shop_other_80"]
+
+
+def test_letting_clients_in_without_a_valid_certificate_is_pointed_out() -> None:
+    bundle = {"kind": "ConfigMap", "metadata": {"name": "ca", "namespace": "shop"}}
+    bundle["data"] = {"ca.crt": pair(("ca.com",))[0]}  # type: ignore[assignment]
+    found = {}
+    for mode in ("AllowValidOnly", "AllowInsecureFallback"):
+        refs = [{"group": "", "kind": "ConfigMap", "name": "ca"}]
+        validation = {"caCertificateRefs": refs, "mode": mode}
+        one = gateway(https("cert"), tls={"frontend": {"default": {"validation": validation}}})
+        state = statuses(composed([one, bundle, secret("cert", "a.com")]), "Gateway", "g")
+        found[mode] = verdicts(state["conditions"]).get("InsecureFrontendValidationMode")
+    assert found == {
+        "AllowValidOnly": None,
+        "AllowInsecureFallback": "True ConfigurationChanged",
+    }

@@ -178,8 +178,8 @@ def _http(listener: str, table: str, place: Place) -> dict[str, Any]:
 
 
 def _filters() -> list[dict[str, Any]]:
-    """Always the same ones: a listener that changed with every route would drop connections. Those
-    that no route configures do nothing."""
+    """Always the same ones: a listener that changed with its routes would drop connections. All but
+    the router are off, which costs nothing, until a route has a configuration for them."""
     router = {
         "@type": f"{_TYPES}.filters.http.router.v3.Router",
         "suppress_envoy_headers": True,
@@ -187,13 +187,14 @@ def _filters() -> list[dict[str, Any]]:
     return [
         _filter(policies.FAULT, "fault.v3.HTTPFault"),
         _filter(policies.CORS, "cors.v3.Cors"),
-        _filter(policies.SESSION, "stateful_session.v3.StatefulSession") | {"disabled": True},
+        _filter(policies.SESSION, "stateful_session.v3.StatefulSession"),
         {"name": "envoy.filters.http.router", "typed_config": router},
     ]
 
 
 def _filter(name: str, kind: str) -> dict[str, Any]:
-    return {"name": name, "typed_config": {"@type": f"{_TYPES}.filters.http.{kind}"}}
+    config = {"@type": f"{_TYPES}.filters.http.{kind}"}
+    return {"name": name, "disabled": True, "typed_config": config}
 
 
 def _access_log(place: Place) -> dict[str, Any]:
