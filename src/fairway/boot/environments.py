@@ -21,11 +21,15 @@ from fairway.native.toolbox import Toolbox
 from fairway.pipeline.environments.charts import Charts
 from fairway.pipeline.environments.compose import ComposeEnvironments
 from fairway.pipeline.environments.confined import ConfinedResolver
+from fairway.pipeline.environments.deploying import Deployments
 from fairway.pipeline.environments.namespace import NamespaceEnvironments
 from fairway.pipeline.environments.provide import Provider, Rules
 from fairway.pipeline.environments.remains import EnvironmentRemains
 from fairway.pipeline.environments.resolve import ComposeResolver, Program
+from fairway.pipeline.plugin import Plugin
+from fairway.pipeline.plugins.apply import ApplyPlugin
 from fairway.pipeline.plugins.environment import EnvironmentPlugin
+from fairway.pipeline.plugins.objects import Objects
 from fairway.settings import Settings, ca_bundle, proxy_environment
 
 _POLL_S: Final = 1.0
@@ -50,21 +54,37 @@ class Reach:
         return from_kubeconfig(kubeconfig.written(self._name, target))
 
 
-def environment_plugin(
-    settings: Settings, docker: Docker, namespaces: NamespaceEnvironments | None
-) -> EnvironmentPlugin:
-    """The plugin `fairway/environment`."""
-    charts = Charts(toolbox(settings))
-    return EnvironmentPlugin(compose_environments(settings, docker), namespaces, charts)
+def environment_plugins(
+    settings: Settings,
+    docker: Docker,
+    reach: Reach | None,
+    namespaces: NamespaceEnvironments | None,
+) -> dict[str, Plugin]:
+    """The plugins `fairway/environment` and `fairway/apply`."""
+    objects = Objects(Charts(toolbox(settings)))
+    deployments = None
+    if reach is not None and namespaces is not None:
+        deployments = Deployments(reach, namespaces)
+    return {
+        "environment": EnvironmentPlugin(
+            compose_environments(settings, docker), namespaces, objects
+        ),
+        "apply": ApplyPlugin(deployments, objects),
+    }
 
 
 def toolbox(settings: Settings) -> Toolbox:
     """The toolbox of this data directory."""
+    return Toolbox(toolbox_server(settings))
+
+
+def toolbox_server(settings: Settings) -> Server:
+    """Its process, which outlives us until `fairway down`."""
 
     def find() -> Path:
         return programs.find(settings.native.dir).native
 
-    return Toolbox(Server(settings.data / "toolbox", find))
+    return Server(settings.data.absolute() / "toolbox", find)
 
 
 def namespace_environments(

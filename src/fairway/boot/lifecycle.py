@@ -96,8 +96,10 @@ def down(settings: Settings, say: Say, *, purge: bool = False) -> None:
         if not process.stop(running):
             say("it did not end in time and was killed; nothing is lost")
     from fairway.boot.embedded import end_clusters  # noqa: PLC0415 much to import, for `down` only
+    from fairway.boot.environments import toolbox_server  # noqa: PLC0415 as above
     from fairway.boot.gateway import end as end_gateway  # noqa: PLC0415 as above
 
+    toolbox_server(settings).stop()
     end_gateway(settings.data, say)
     end_clusters(settings.data, say, purge=purge)
     if purge:

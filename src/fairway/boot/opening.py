@@ -17,7 +17,7 @@ from fairway.access.tokens import mint
 from fairway.blob.folder import Folder
 from fairway.boot.environments import (
     Reach,
-    environment_plugin,
+    environment_plugins,
     environment_remains,
     namespace_environments,
 )
@@ -158,7 +158,7 @@ def runner_ports(
         remains = (*remains, namespaces)
     return RunnerPorts(
         engines=_engines(settings, docker, owner),
-        plugins=_plugins(settings, docker, namespaces),
+        plugins=_plugins(settings, docker, reach, namespaces),
         workspaces=FolderWorkspaces(settings.data / "workspaces"),
         reports=FileReports(),
         hosts=(f"fairway:{gateway}",) if gateway else (),
@@ -175,7 +175,10 @@ def _engines(settings: Settings, docker: Docker | None, owner: str) -> Mapping[s
 
 
 def _plugins(
-    settings: Settings, docker: Docker | None, namespaces: NamespaceEnvironments | None
+    settings: Settings,
+    docker: Docker | None,
+    reach: Reach | None,
+    namespaces: NamespaceEnvironments | None,
 ) -> Mapping[str, Plugin]:
     found: dict[str, Plugin] = {
         "clone": ClonePlugin({**local_environment(), **network_environment()}),
@@ -189,7 +192,7 @@ def _plugins(
             ca_bundle=ca_bundle(),
         )
         found["docker"] = DockerPlugin(Builder(docker), rules)
-        found["environment"] = environment_plugin(settings, docker, namespaces)
+        found |= environment_plugins(settings, docker, reach, namespaces)
     return found
 
 

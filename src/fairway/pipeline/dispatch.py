@@ -75,6 +75,8 @@ class Lease(Struct, frozen=True, kw_only=True):
     limit_s: int = 0  # the whole of that timeout, for what is said when it is reached
     attempt: int = 1  # how often the stage has been leased
     trusted: bool = False  # the repository may use the runner's machine itself
+    repository: str = ""  # organisation/name, by the system's word
+    deploys: bool = False  # acts for its repository in clusters: nothing of a pull request does
 
 
 class Orders(Struct, frozen=True):

@@ -11,8 +11,8 @@ from fairway.kit.aio import blocking
 from fairway.model.stage import Stage
 from fairway.model.status import Status
 from fairway.model.step import Step
+from fairway.pipeline import bindings, pinning
 from fairway.pipeline import compile as compiler
-from fairway.pipeline import pinning
 from fairway.pipeline.compile import Context
 from fairway.pipeline.compile.environ import build_variables
 from fairway.pipeline.dispatch import Lease, StepState
@@ -99,6 +99,8 @@ class Leases:
             limit_s=((taken.build.deadline or 0) - (taken.build.started or 0)) // 1000,
             attempt=taken.stage.attempt,
             trusted=context.repo.trusted,
+            repository=taken.repository.slug,
+            deploys=not bindings.is_pull_request(bindings.facts_of(taken.ancestry)),
         )
 
 

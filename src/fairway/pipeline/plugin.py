@@ -51,6 +51,9 @@ class Job(Struct, frozen=True, kw_only=True):
     owner: str = ""  # the other label of everything that the stage makes
     number: int = 0  # the step's
     trusted: bool = False  # whether the repository may use the machine itself
+    repository: str = ""  # organisation/name, whatever the step's variables say
+    build: int = 0  # the build's id
+    deploys: bool = False  # acts for its repository in clusters
     taken: frozenset[str] = frozenset()  # names by which containers of the stage are reached
     up: Up = _nobody  # of one that stays: it may be relied on now
 

@@ -12,7 +12,7 @@ from fairway.pipeline.compile.context import BUILTIN_PLUGINS, Context
 OWN_PREFIX: Final = "fairway/"
 STAYING: Final = ("environment",)
 """Plugins that stay while later steps run, as a service does."""
-OWN_PLUGINS: Final = tuple(sorted({*BUILTIN_PLUGINS.values(), *STAYING}))
+OWN_PLUGINS: Final = tuple(sorted({*BUILTIN_PLUGINS.values(), *STAYING, "apply"}))
 _SUBVERTING: Final = ("PATH", "HOME")
 
 

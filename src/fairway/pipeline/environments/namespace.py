@@ -19,23 +19,20 @@ from fairway.kube.kind import NAMESPACE, POD, SERVICE
 from fairway.model.errors import BadFile, Conflict, FairwayError, InvalidInput, Unavailable
 from fairway.model.image import parse_name
 from fairway.pipeline.engine import Place, Sink
-from fairway.pipeline.environments import pods
-from fairway.pipeline.environments.health import State, Verdict
 from fairway.pipeline.environments.images import Choice, Source
-from fairway.pipeline.environments.object_images import chosen, placed
+from fairway.pipeline.environments.object_images import chosen
 from fairway.pipeline.environments.objects_judge import Found, judge
 from fairway.pipeline.environments.pod_logs import PodLogs
 from fairway.pipeline.environments.provide import Provider
+from fairway.pipeline.environments.settling import Settling, apply_all, settled
 from fairway.pipeline.plugin import Up
 
 OWNER: Final = "fairway.dev/environment-of"  # label: a hash, for selecting
 _WHOSE: Final = "fairway.dev/owner"  # annotations: in full
 _STAGE: Final = "fairway.dev/stage"
-_LOOK_S: Final = 0.5
-_AGAIN_S: Final = 5  # of logs, after a restart of ours
+_AGAIN_S: Final = 1.0
+_PAST_S: Final = 5  # of logs, after a restart of ours
 _ACTOR: Final = Actor(manager="fairway-environment")
-_FIRST: Final = ("ServiceAccount", "Role", "RoleBinding", "ConfigMap", "Secret",
-                 "PersistentVolumeClaim", "LimitRange", "ResourceQuota", "Service")  # fmt: skip
 _QUOTA: Final = Kind("", "v1", "resourcequotas", "ResourceQuota")
 Json = dict[str, Any]
 Reach = Callable[[], Awaitable[Connection]]
@@ -73,12 +70,30 @@ class NamespaceEnvironments:
         What failed is removed at once. Raises `BadFile`, `InvalidInput`, `Unavailable`.
         """
         refused(objects, trusted=asked.trusted)
+        await self.reachable(asked.deadline_s, log)
         try:
             async with self._kube() as kube:
                 await self._run(kube, asked, objects, log=log, up=up)
         except FairwayError:
             await shielded(self.remove(asked.owner, asked.key))
             raise
+
+    async def reachable(self, patience_s: float, log: Sink) -> None:
+        """Wait for a cluster that is still coming along. Raises `Unavailable` with the reason."""
+        loop = asyncio.get_running_loop()
+        until, told = loop.time() + patience_s, False
+        while True:
+            try:
+                await self._reach()
+            except Unavailable as error:
+                if error.code != "cluster-unavailable" or loop.time() > until:
+                    raise
+                if not told:
+                    await log(f"[fairway] waiting: {error}\n".encode())
+                told = True
+            else:
+                return
+            await asyncio.sleep(_AGAIN_S)
 
     @asynccontextmanager
     async def _kube(self) -> AsyncIterator[Kube]:
@@ -92,14 +107,16 @@ class NamespaceEnvironments:
         self, kube: Kube, asked: Asked, objects: list[Found], *, log: Sink, up: Up
     ) -> None:
         began = asyncio.get_running_loop().time()
-        images = await self._images(asked, objects, log)
+        images = await self.images(asked, objects, log)
         self._made.add(asked.key)
         fresh = await _ensure_namespace(kube, asked)
         await log(f"[fairway] in the namespace {asked.name} of {kube.server}\n".encode())
-        applied = await _apply(kube, asked, objects, images)
-        logs = PodLogs(kube, asked.name, log, since_s=None if fresh else _AGAIN_S)
+        applied = await apply_all(kube, asked.name, objects, images)
+        logs = PodLogs(kube, asked.name, log, since_s=None if fresh else _PAST_S)
         async with background(logs.run()):
-            await self._ready(kube, asked, applied, log=log, logs=logs)
+            await settled(
+                Settling(kube, asked.name, applied, asked.deadline_s), log=log, last=logs.last
+            )
             hosts = await _hosts(kube, asked.name)
             took = asyncio.get_running_loop().time() - began
             short = (host.partition(":")[0] for host in hosts)
@@ -109,7 +126,8 @@ class NamespaceEnvironments:
             await up(*hosts)
             await asyncio.Event().wait()  # until cancelled: logs are followed meanwhile
 
-    async def _images(self, asked: Asked, objects: list[Found], log: Sink) -> dict[str, str]:
+    async def images(self, asked: Asked, objects: list[Found], log: Sink) -> dict[str, str]:
+        """What runs for each image that is named. Raises `InvalidInput` (`environment-image`)."""
         found: dict[str, str] = {}
         for name, choice in chosen(objects, asked.built, asked.images).items():
             found[name] = await self._meaning(asked, choice)
@@ -134,30 +152,6 @@ class NamespaceEnvironments:
                 code="environment-image",
             )
         return image
-
-    # ---- waiting ---------------------------------------------------------------------------------
-
-    async def _ready(
-        self, kube: Kube, asked: Asked, applied: list[Json], *, log: Sink, logs: PodLogs
-    ) -> None:
-        told: set[str] = set()
-        loop = asyncio.get_running_loop()
-        until = loop.time() + asked.deadline_s
-        while True:
-            whole, single = await _look(kube, asked.name, applied)
-            for one in whole:
-                if one.service not in told and one.state in (State.READY, State.ENDED):
-                    told.add(one.service)
-                    await log(f"[fairway] {one.service}: {one.why or 'it is well'}\n".encode())
-            lost = [one for one in [*single, *whole] if one.state is State.FAILED]
-            late = loop.time() > until
-            if lost or late:
-                waiting = [one for one in [*single, *whole] if one.state is State.WAITING]
-                words = f"not ready within {asked.deadline_s:g} s: " if late and not lost else ""
-                raise await _unwell(words, lost or waiting, log=log, logs=logs)
-            if all(one.state in (State.READY, State.ENDED) for one in whole):
-                return
-            await asyncio.sleep(_LOOK_S)
 
     # ---- removing --------------------------------------------------------------------------------
 
@@ -229,64 +223,6 @@ async def _ensure_namespace(kube: Kube, asked: Asked) -> bool:
         meta = {"name": "fairway-environment", "namespace": asked.name}
         await kube.apply(_QUOTA, {"metadata": meta, "spec": {"hard": limits}})
     return fresh
-
-
-async def _apply(
-    kube: Kube, asked: Asked, objects: list[Found], images: Mapping[str, str]
-) -> list[Json]:
-    """Apply all; what others need comes first. Raises `BadFile` with the object's place."""
-    applied: list[Json] = []
-    ordered = sorted(objects, key=lambda one: _rank(str(one.obj.get("kind"))))
-    for found in ordered:
-        try:
-            kind = await kube.kinds.kind_of(found.obj)
-            applied.append(await kube.apply(kind, placed(found, asked.name, images)))
-        except Unavailable:
-            raise
-        except FairwayError as error:
-            raise BadFile(
-                f"{error}", code="environment-object", where=found.where, remedy=error.remedy
-            ) from error
-    return applied
-
-
-def _rank(kind: str) -> int:
-    return _FIRST.index(kind) if kind in _FIRST else len(_FIRST)
-
-
-async def _look(
-    kube: Kube, namespace: str, applied: list[Json]
-) -> tuple[list[Verdict], list[Verdict]]:
-    """(workloads, pods) as they are now."""
-    whole: list[Verdict] = []
-    for obj in applied:
-        if obj.get("kind") in pods.WORKLOADS:
-            kind = await kube.kinds.kind_of(obj)
-            found = await kube.find(kind, str(obj["metadata"]["name"]), namespace)
-            whole.append(
-                pods.of_workload(found)
-                if found is not None
-                else Verdict(f"{obj['kind']} {obj['metadata']['name']}", State.FAILED, "it is gone")
-            )
-    every = await kube.list(POD, Selection(namespace=namespace))
-    return whole, [pods.of_pod(pod) for pod in every]
-
-
-async def _unwell(words: str, verdicts: list[Verdict], *, log: Sink, logs: PodLogs) -> InvalidInput:
-    """The error, after the log has the last lines of whoever is to blame."""
-    await asyncio.sleep(_LOOK_S * 3)  # logs of what has just ended still come
-    for one in verdicts:
-        lines = logs.last(one.service)
-        if lines:
-            text = "".join(f"    {line}\n" for line in lines)
-            await log(f"[fairway] the last lines of {one.service}:\n{text}".encode())
-    alike = {one.why: one for one in reversed(verdicts)}  # pods of one template fail alike
-    said = "; ".join(f"{one.service}: {why}" for why, one in alike.items()) or "nothing has started"
-    return InvalidInput(
-        f"the environment did not start: {words}{said}",
-        code="environment-unwell",
-        remedy="See the log of the pod; a longer wait is `timeout: 10m` in the settings.",
-    )
 
 
 async def _hosts(kube: Kube, namespace: str) -> list[str]:

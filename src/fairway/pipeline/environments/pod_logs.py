@@ -23,13 +23,22 @@ _log = logging.getLogger(__name__)
 class PodLogs:
     """Follows every container's every run, until cancelled."""
 
-    def __init__(self, kube: Kube, namespace: str, sink: Sink, *, since_s: int | None) -> None:
-        """`since_s`: of what runs already, only so much of the past."""
+    def __init__(
+        self,
+        kube: Kube,
+        namespace: str,
+        sink: Sink,
+        *,
+        since_s: int | None,
+        skip: frozenset[str] = frozenset(),
+    ) -> None:
+        """`since_s`: of what runs already, only so much of the past. `skip`: pods left out."""
         self._kube = kube
         self._pods = Pods(kube)
         self._namespace = namespace
         self._sink = sink
         self._since_s = since_s
+        self._skip = skip
         self._known: set[str] = set()
         self._lines: dict[str, deque[str]] = {}
         self._first = True
@@ -52,6 +61,8 @@ class PodLogs:
     async def _look(self, group: asyncio.TaskGroup) -> None:
         for pod in await self._kube.list(POD, Selection(namespace=self._namespace)):
             status = pod.get("status") or {}
+            if pod["metadata"]["name"] in self._skip:
+                continue
             for key in ("initContainerStatuses", "containerStatuses"):
                 for one in status.get(key) or []:
                     self._follow_new(group, pod, one)

@@ -312,6 +312,9 @@ def job_for(
         owner=place.owner,
         number=step.number,
         trusted=lease.trusted,
+        repository=lease.repository,
+        build=lease.build,
+        deploys=lease.deploys,
         taken=_taken(place.graph),
     )
 
