@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"log/slog"
 	"os"
 
@@ -38,8 +39,13 @@ import (
 
 func runAPIServer([]string) int         { return cli.Run(apiserver.NewAPIServerCommand()) }
 func runControllerManager([]string) int { return cli.Run(manager.NewControllerManagerCommand()) }
-func runProxy([]string) int             { return cli.Run(proxy.NewProxyCommand()) }
 func runScheduler([]string) int         { return cli.Run(scheduler.NewSchedulerCommand()) }
+
+// runProxy leaves out the flags that CoreDNS put among everybody's: its --version hides the proxy's.
+func runProxy([]string) int {
+	flag.CommandLine = flag.NewFlagSet("kube-proxy", flag.ExitOnError)
+	return cli.Run(proxy.NewProxyCommand())
+}
 
 func runKubelet([]string) int {
 	return cli.Run(kubelet.NewKubeletCommand(context.Background()))

@@ -137,15 +137,20 @@ def folder() -> Path:
 def build() -> Path:
     """Have the programs, and the checkout's link lead to them. Raises Failed."""
     go = golang.program()
-    home = folder() / key(answer([go, "env", "GOVERSION"]) or "")
-    if not _is_complete(home):
+    home = _home(go)
+    while not _is_complete(home):
         with _alone():
             if not _is_complete(home):
                 _make(go, home)
+        home = _home(go)  # another one if native/ has changed meanwhile
     _point_to(home)
     os.utime(home)
     prune(folder(), home)
     return home
+
+
+def _home(go: str) -> Path:
+    return folder() / key(answer([go, "env", "GOVERSION"]) or "")
 
 
 def _is_complete(home: Path) -> bool:
@@ -179,8 +184,13 @@ def _point_to(home: Path) -> None:
 
 
 def prune(kept: Path, used: Path) -> None:
-    """Remove the builds that were used least lately, and what killed builds left."""
+    """Remove the builds that were used least lately, and what killed builds left.
+
+    A build that runs stays: what ends of it has to be started again.
+    """
+    running = {program.parent for program in _running()}
     builds = [path for path in kept.iterdir() if _is_complete(path) and path != used]
+    builds = [path for path in builds if path.resolve() not in running]
     builds.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for path in builds[_KEPT - 1 :]:
         shutil.rmtree(path, ignore_errors=True)
@@ -188,6 +198,12 @@ def prune(kept: Path, used: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for path in kept.glob(".build-*"):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _running() -> Iterator[Path]:
+    for link in Path("/proc").glob("[0-9]*/exe"):
+        with contextlib.suppress(OSError):  # ended meanwhile, or another user's
+            yield link.readlink()
 
 
 class Line:
@@ -282,6 +298,9 @@ def _make(go: str, home: Path) -> None:
         if compiled > 1000:  # from nothing, or nearly: worth telling the next one
             usual.write_text(json.dumps({"seconds": seconds, "packages": compiled}))
         partial.chmod(0o755)
+        if _home(go) != home:
+            say("native/ has changed while it was built: building it again")
+            return
         partial.rename(home)
         say(f"built: {compiled} packages compiled, {seconds:.0f} s")
     finally:
@@ -342,7 +361,7 @@ def _compile(go: str, program: Program, target: Path, progress: Progress) -> Non
 def in_background() -> None:
     """Start a build that goes on when we end, unless nothing is to be done. Raises Failed."""
     go = golang.program()
-    home = folder() / key(answer([go, "env", "GOVERSION"]) or "")
+    home = _home(go)
     if _is_complete(home):
         _point_to(home)
         return
