@@ -63,6 +63,8 @@ class Relay:
             event = await self._event()
         if not isinstance(event, h11.Request):
             return False
+        if not event.http_version.startswith(b"1."):
+            raise h11.RemoteProtocolError(f"not HTTP/{event.http_version.decode('latin-1')}")
         try:
             await self._pass(event)
         except FairwayError as error:
