@@ -117,7 +117,10 @@ func addDependencies(to *chart.Chart, place, charts string) {
 		if slices.ContainsFunc(to.Dependencies(), func(own *chart.Chart) bool { return own.Name() == wanted.Name }) {
 			continue
 		}
-		tries, _ := filepath.Glob(path.Join(charts, wanted.Name+"*"))
+		tries := []string{}
+		if charts != "" {
+			tries, _ = filepath.Glob(path.Join(charts, wanted.Name+"*"))
+		}
 		if local, is := strings.CutPrefix(wanted.Repository, "file://"); is {
 			tries = []string{path.Join(place, local)}
 		}

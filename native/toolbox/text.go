@@ -20,7 +20,7 @@ import (
 
 type jsonnetParams struct {
 	Path         string
-	Text         *string // instead of the file at Path
+	Text         *string // instead of the file at Path; its imports are of the library paths
 	ExtVars      map[string]string
 	ExtCode      map[string]string
 	TLAVars      map[string]string
@@ -43,14 +43,15 @@ func evaluateJsonnet(_ *call, p *jsonnetParams) any {
 			kind.set(name, value)
 		}
 	}
-	if p.Text == nil {
-		text := string(got(os.ReadFile(p.Path))("no-file"))
-		p.Text = &text
-	}
-	if p.Stream {
+	switch {
+	case p.Text != nil && p.Stream:
 		return got(vm.EvaluateAnonymousSnippetStream(p.Path, *p.Text))("jsonnet-failed")
+	case p.Text != nil:
+		return []string{got(vm.EvaluateAnonymousSnippet(p.Path, *p.Text))("jsonnet-failed")}
+	case p.Stream:
+		return got(vm.EvaluateFileStream(p.Path))("jsonnet-failed")
 	}
-	return []string{got(vm.EvaluateAnonymousSnippet(p.Path, *p.Text))("jsonnet-failed")}
+	return []string{got(vm.EvaluateFile(p.Path))("jsonnet-failed")}
 }
 
 type templateParams struct {

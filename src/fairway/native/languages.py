@@ -20,8 +20,8 @@ Json = dict[str, Any]
 class Jsonnet(Request[list[str]], frozen=True, kw_only=True):
     """A jsonnet program: its documents as JSON texts (or plain ones with `string_output`).
 
-    `text` is the program, or else the file at `path`. Imports are found beside the file that
-    imports, then in `library_paths` from the last to the first.
+    The program is the file at `path`, or `text` (`path` is then its name in messages). Imports
+    are found beside the file that imports, then in `library_paths` from the last to the first.
     """
 
     method: ClassVar[str] = "jsonnet"

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,8 +39,8 @@ class Server:
     """
 
     def __init__(self, folder: Path, find: Callable[[], Path]) -> None:
-        self._folder = folder
-        self._find = find
+        self.folder = folder
+        self.program = find
 
     def connect(self) -> socket.socket:
         """A new connection. Raises OSError when nothing listens."""
@@ -55,7 +56,7 @@ class Server:
     @contextlib.contextmanager
     def _address(self) -> Iterator[str]:
         """A path of the socket that is short enough for one, however long its folder's is."""
-        folder = os.open(self._folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = os.open(self.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             yield f"/proc/self/fd/{folder}/{_SOCKET}"
         finally:
@@ -66,8 +67,8 @@ class Server:
 
         Raises `Unavailable` (`native-missing`, `toolbox-unavailable`), and as `find`.
         """
-        program = self._find()
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        program = self.program()
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locked():
             record = self._record()
             if self.answers():
@@ -85,17 +86,17 @@ class Server:
         return True
 
     def _start(self, program: Path) -> None:
-        for old in self._folder.glob(".worker-*"):
+        for old in self.folder.glob(".worker-*"):
             shutil.rmtree(old, ignore_errors=True)
-        log = self._folder / "log"
+        log = self.folder / "log"
         log.write_bytes(b"")
-        command = [str(program), "toolbox", "--socket", str(self._folder / _SOCKET)]
+        command = [str(program), "toolbox", "--socket", str(self.folder / _SOCKET)]
         try:
             process = processes.start(command, log)
         except OSError as error:
             raise _unavailable(f"{program} cannot be started: {error.strerror}") from error
         record = msgspec.json.encode(_Record(process=process, program=str(program)))
-        (self._folder / _RECORD).write_bytes(record)
+        (self.folder / _RECORD).write_bytes(record)
         up = processes.wait_for(lambda: self.answers() or not processes.is_alive(process), _START_S)
         if not up or not self.answers():
             processes.end(process, _END_S)
@@ -108,19 +109,26 @@ class Server:
         if record is None or not processes.is_alive(record.process):
             return False
         processes.end(record.process, _END_S)
-        (self._folder / _RECORD).unlink(missing_ok=True)
+        (self.folder / _RECORD).unlink(missing_ok=True)
         return True
+
+    def kill(self) -> None:
+        """End it at once, as a fault would."""
+        record = self._record()
+        if record is not None and processes.is_alive(record.process):
+            os.kill(record.process.pid, signal.SIGKILL)
+            processes.wait_for(lambda: not processes.is_alive(record.process), _END_S)
 
     def _record(self) -> _Record | None:
         try:
-            data = (self._folder / _RECORD).read_bytes()
+            data = (self.folder / _RECORD).read_bytes()
             return msgspec.json.decode(data, type=_Record)
         except (OSError, msgspec.MsgspecError):
             return None
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        with (self._folder / "lock").open("w") as file:
+        with (self.folder / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
