@@ -28,10 +28,10 @@ from pathlib import Path
 from fairwaydev import definitions
 from fairwaydev import go as golang
 from fairwaydev.children import end_in_good_order
+from fairwaydev.progress import LINKS, Line, Progress, under_way
 from fairwaydev.say import ROOT, Failed, answer, cache_folder, say, stop
 
 SOURCE = ROOT / "native"
-_LINKS = ROOT / ".cache" / "native"  # where Fairway looks: programs.py in src/fairway/native
 _FLAGS = ("-trimpath", "-buildvcs=false")
 _ENV = {"CGO_ENABLED": "0", "GOWORK": "off", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
 _KEPT = 3  # builds, so that going back to an earlier commit costs nothing
@@ -68,8 +68,7 @@ _PARTS = {
 CHECKS = (
     ("go", "vet", "./..."),
     ("go", "tool", "-modfile=tools/go.mod", "staticcheck", "./..."),
-    ("go", "test", "./..."),
-    ("go", "mod", "verify"),
+    ("go", "test", "-vet=off", "./..."),
 )
 
 
@@ -166,7 +165,7 @@ def _alone() -> Iterator[None]:
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
-            line.show(_read_progress() or "another checkout builds them")
+            line.show(under_way() or "another checkout builds them")
             time.sleep(1)
         line.end()
         yield
@@ -174,11 +173,11 @@ def _alone() -> Iterator[None]:
 
 def _point_to(home: Path) -> None:
     """Atomically: someone may be looking."""
-    _LINKS.mkdir(parents=True, exist_ok=True)
-    link = _LINKS / "current"
+    LINKS.mkdir(parents=True, exist_ok=True)
+    link = LINKS / "current"
     if link.is_symlink() and link.readlink() == home:
         return
-    partial = Path(tempfile.mktemp(prefix=".current-", dir=_LINKS))
+    partial = Path(tempfile.mktemp(prefix=".current-", dir=LINKS))
     partial.symlink_to(home)
     partial.replace(link)
 
@@ -206,81 +205,9 @@ def _running() -> Iterator[Path]:
             yield link.readlink()
 
 
-class Line:
-    """One line that is rewritten on a terminal, and written seldom elsewhere."""
-
-    def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
-        self._last = time.monotonic() - 45
-        self._began = time.monotonic()
-
-    def show(self, text: str) -> None:
-        """Say how far it is."""
-        now = time.monotonic()
-        if self._shown:
-            sys.stderr.write(f"\r\033[K    fairway-native: {text}")
-        elif now - self._last >= 60:
-            sys.stderr.write(f"    fairway-native: {text}\n")
-        else:
-            return
-        self._last = now
-        sys.stderr.flush()
-
-    def end(self) -> None:
-        """Leave the terminal's line empty."""
-        if self._shown:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
-
-
-def _read_progress() -> str:
-    with contextlib.suppress(OSError):
-        return (_LINKS / "progress").read_text().strip()
-    return ""
-
-
-class Progress:
-    """Counts the packages that Go says it compiles, for the terminal and for who waits."""
-
-    def __init__(self, packages: int, last: float) -> None:
-        self._packages, self._last = packages, last
-        self._compiled, self._began = 0, time.monotonic()
-        self._line, self._told = Line(), 0.0
-
-    def text(self) -> str:
-        """How far it is."""
-        spent = time.monotonic() - self._began
-        usual = f"; from nothing it took {_minutes(self._last)}" if self._last else ""
-        return f"{self._compiled} of at most {self._packages} packages, {_minutes(spent)}{usual}"
-
-    def compiled(self) -> None:
-        """One package more."""
-        self._compiled += 1
-        if time.monotonic() - self._told > 0.5:
-            self.tell()
-
-    def tell(self) -> None:
-        """Show it."""
-        self._told = time.monotonic()
-        self._line.show(self.text())
-        partial = _LINKS / ".progress"
-        partial.write_text(self.text() + "\n")
-        partial.replace(_LINKS / "progress")
-
-    def end(self) -> tuple[int, float]:
-        """No longer under way. Returns how much it was, and the seconds."""
-        self._line.end()
-        (_LINKS / "progress").unlink(missing_ok=True)
-        return self._compiled, time.monotonic() - self._began
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
 def _make(go: str, home: Path) -> None:
     say(f"building the programs of native/ into {home}")
-    _LINKS.mkdir(parents=True, exist_ok=True)
+    LINKS.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".build-", dir=folder()))
     usual = folder() / "minutes.json"
     last = json.loads(usual.read_text())["seconds"] if usual.exists() else 0.0
@@ -365,8 +292,8 @@ def in_background() -> None:
     if _is_complete(home):
         _point_to(home)
         return
-    _LINKS.mkdir(parents=True, exist_ok=True)
-    log = _LINKS / "build.log"
+    LINKS.mkdir(parents=True, exist_ok=True)
+    log = LINKS / "build.log"
     say("building the programs of native/ (Kubernetes and others) in the background")
     with log.open("w") as output:
         subprocess.Popen(

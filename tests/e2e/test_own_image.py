@@ -12,10 +12,10 @@ import httpx
 import pytest
 from ground import Ground, steps
 
-from conftest import DOCKER
 from fairway.testing.http import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
+DOCKER = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 USER = 65532  # of the image
 SOCKET = Path(DOCKER.removeprefix("unix://"))
 

@@ -12,14 +12,25 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
     subprocess.run([ROOT / "scripts" / "wheel", folder], check=True, capture_output=True)
-    (built,) = folder.glob("fairway-*.whl")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(dist: Path) -> Path:
+    (built,) = dist.glob("fairway-*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def native(dist: Path) -> Path:
+    (built,) = dist.glob("fairway_native-*linux*.whl")
     return built
 
 
@@ -65,3 +76,37 @@ def test_installed_in_a_new_environment_it_runs(
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("fairway ")
+
+
+def test_the_native_wheel_is_of_the_same_version_and_has_the_licences_of_all_it_links(
+    wheel: Path, native: Path
+) -> None:
+    assert native.name.split("-")[1] == wheel.name.split("-")[1]
+    held = zipfile.ZipFile(native)
+    notice = held.read("fairway_native/programs/NOTICE").decode()
+    assert "k8s.io/kubernetes v1." in notice
+    tags = [line for line in _metadata(held, "WHEEL") if line.startswith("Tag:")]
+    assert tags == [f"Tag: py3-none-manylinux_2_17_{os.uname().machine}"]
+
+
+def _metadata(held: zipfile.ZipFile, name: str) -> list[str]:
+    (path,) = [path for path in held.namelist() if path.endswith(f".dist-info/{name}")]
+    return held.read(path).decode().splitlines()
+
+
+def test_installed_beside_fairway_the_native_wheel_is_what_fairway_uses(
+    wheel: Path, native: Path, tmp_path: Path, uv: ModuleType
+) -> None:
+    venv = tmp_path / "venv"
+    python = venv / "bin" / "python"
+    lock = ROOT / "requirements" / "runtime.lock"
+    uv.uv("venv", "--quiet", "--python", sys.executable, venv)
+    uv.uv("pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", lock)
+    uv.uv("pip", "install", "--quiet", "--python", python, "--no-deps", wheel, native)
+    asked = "from fairway.native.programs import find; print(find().native)"
+    found = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True)
+    program = Path(found.stdout.strip())
+    assert venv in program.parents
+    words = [program, "kubectl", "version", "--client"]
+    said = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "Client Version: v1." in said.stdout
