@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from fairway.api.services import Parts
 from fairway.client.wire.system import Component
 from fairway.cluster import ending, host
 from fairway.cluster.fleet import Fleet
+from fairway.cluster.onlooker import Onlooker
 from fairway.cluster.pulling import Pulling
 from fairway.cluster.setting_up import Ground, Wanted
 from fairway.cluster.status import ClusterState, ClusterStatus
@@ -45,6 +47,13 @@ def fleet(settings: Settings, installation: str, beside: Beside | None = None) -
         return None
     find = partial(_find, settings, installation)
     return Fleet(settings.data.absolute(), settings.cluster.name, find, beside)
+
+
+def onlooker(settings: Settings, listen: Listen) -> Onlooker | None:
+    """The clusters of this data directory to a server whose controllers run elsewhere."""
+    if wanted_here(settings) or settings.cluster.embedded == "off" or os.geteuid() != 0:
+        return None
+    return Onlooker(settings.data.absolute(), settings.cluster.name, listen)
 
 
 async def _find(settings: Settings, installation: str, name: str) -> Wanted:
@@ -86,12 +95,16 @@ class Beside:
         self._pulling = Pulling(database, tokens, registry=settings.registry_name)
         self.listen: Listen | None = None
 
+    async def serve(self, address: str) -> None:
+        """Serve HTTP at an address of ours until cancelled; never without the role for it."""
+        if self.listen is not None:
+            await self.listen(address)
+
     async def __call__(self, ground: Ground) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pull(ground), name=f"pulling of {ground.plan.name}")
-            if self.listen is not None:
-                group.create_task(self.listen(ground.plan.gateway), name="http on the bridge")
+            group.create_task(self.serve(ground.plan.gateway), name="http on the bridge")
 
     async def _pull(self, ground: Ground) -> None:
         address = f"http://{ground.plan.gateway}:{self._port}"

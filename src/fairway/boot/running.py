@@ -22,6 +22,7 @@ from fairway.boot.opening import Opened
 from fairway.boot.registry_access import RegistryAccess
 from fairway.boot.server import Address, Router, Tls, check_free, serve
 from fairway.cluster.fleet import Fleet
+from fairway.cluster.onlooker import Onlooker
 from fairway.docker.bridge import gateway
 from fairway.docker.client import Docker
 from fairway.docker.daemon import Engine
@@ -120,7 +121,10 @@ def _start_clusters(
         group.create_task(served.run(), name="gateway")
     if "server" not in settings.roles:
         return None
-    clusters = cluster_parts(app, kept, served)
+    seen = embedded.onlooker(settings, beside.serve)
+    if seen is not None:
+        group.create_task(seen.run(), name="clusters of another process")
+    clusters = cluster_parts(app, kept, served, seen=seen)
     group.create_task(clusters.run(), name="clusters")
     return clusters
 
@@ -141,11 +145,16 @@ async def _listen_at(router: Router, port: int, host: str) -> None:
 
 
 def cluster_parts(
-    app: App, kept: Fleet | None = None, served: Service | None = None
+    app: App,
+    kept: Fleet | None = None,
+    served: Service | None = None,
+    *,
+    seen: Onlooker | None = None,
 ) -> ClusterParts:
-    """What of clusters a server has."""
+    """What of clusters a server has. `seen`: those that another process of this machine keeps."""
+    bridge = app.ports.gateway
     made = ClusterParts(
-        app.settings, app.database, app.tokens, embedded=kept, bridge=app.ports.gateway
+        app.settings, app.database, app.tokens, embedded=kept or seen, bridge=bridge
     )
     if kept is not None:
         made.parts.append(embedded.parts(kept))

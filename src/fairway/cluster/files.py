@@ -73,6 +73,29 @@ def cni(paths: Layout, plan: ClusterPlan) -> str:
     return json.dumps(config, indent=2) + "\n"
 
 
+# The disk is shared with all that this machine does: percentages of it say little.
+_DISK: Final[dict[str, Any]] = {
+    "imageGCHighThresholdPercent": 97,
+    "imageGCLowThresholdPercent": 95,
+    "evictionHard": {
+        "memory.available": "100Mi",
+        "nodefs.available": "500Mi",
+        "nodefs.inodesFree": "1%",
+        "imagefs.available": "500Mi",
+    },
+    "evictionPressureTransitionPeriod": "30s",
+}
+
+
+def _resolution(paths: Layout, plan: ClusterPlan) -> dict[str, Any]:
+    """How pods find names."""
+    return {
+        "clusterDNS": [plan.dns],
+        "clusterDomain": DOMAIN,
+        "resolvConf": str(paths.config / "resolv.conf"),
+    }
+
+
 def kubelet(paths: Layout, plan: ClusterPlan, *, confined: bool) -> str:
     """The kubelet's configuration. `confined`: we lack the right to raise limits."""
     config: dict[str, Any] = {
@@ -96,9 +119,7 @@ def kubelet(paths: Layout, plan: ClusterPlan, *, confined: bool) -> str:
         "failCgroupV1": False,
         "failSwapOn": False,
         "enforceNodeAllocatable": [],
-        "clusterDNS": [plan.dns],
-        "clusterDomain": DOMAIN,
-        "resolvConf": str(paths.config / "resolv.conf"),
+        **_resolution(paths, plan),
         "maxPods": MAX_PODS,
         "serializeImagePulls": False,
         "maxParallelImagePulls": 5,
@@ -106,17 +127,7 @@ def kubelet(paths: Layout, plan: ClusterPlan, *, confined: bool) -> str:
         "volumePluginDir": str(paths.kubelet / "volume-plugins"),
         "containerLogMaxSize": "10Mi",
         "containerLogMaxFiles": 3,
-        # The disk is shared with all that this machine does: percentages of it say little.
-        "imageGCHighThresholdPercent": 97,
-        "imageGCLowThresholdPercent": 95,
-        "evictionHard": {
-            "memory.available": "100Mi",
-            "nodefs.available": "500Mi",
-            "nodefs.inodesFree": "1%",
-            "imagefs.available": "500Mi",
-        },
-        "evictionPressureTransitionPeriod": "30s",
-        "nodeStatusUpdateFrequency": "5s",
+        **_DISK,
         "shutdownGracePeriod": "0s",
     }
     if confined:

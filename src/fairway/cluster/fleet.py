@@ -14,8 +14,9 @@ from typing import Any, Final
 from fairway.cluster import ending, host
 from fairway.cluster.embedded import Embedded
 from fairway.cluster.known import Kind, Own
-from fairway.cluster.layout import layout, names
+from fairway.cluster.layout import Layout, layout, names
 from fairway.cluster.pki import API, Pki
+from fairway.cluster.plan import ClusterPlan
 from fairway.cluster.setting_up import Ground, Wanted
 from fairway.cluster.status import ClusterState, ClusterStatus
 from fairway.cluster.target import Target
@@ -126,10 +127,16 @@ class Fleet:
         self.changed.set()
 
     async def _keep(self, cluster: Embedded) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(cluster.run(), name=f"embedded {cluster.name}")
-            if self._beside is not None:
-                group.create_task(self._stay(cluster), name=f"beside {cluster.name}")
+        """A defect in the keeping of one cluster ends neither the others nor Fairway."""
+        while True:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(cluster.run(), name=f"embedded {cluster.name}")
+                    if self._beside is not None:
+                        group.create_task(self._stay(cluster), name=f"beside {cluster.name}")
+            except Exception:  # noqa: BLE001 the docstring says why
+                _log.exception("keeping the cluster %s failed: it is begun anew", cluster.name)
+                await asyncio.sleep(_BESIDE_S)
 
     async def _stay(self, cluster: Embedded) -> None:
         """Run what belongs beside the cluster; when that fails, it is tried again."""
@@ -150,18 +157,18 @@ class Fleet:
         if ground is None or not answers or now.state not in _ANSWERS:
             reason = now.reason or f"it is {now.state}"
             return Own(name=cluster.name, kind=Kind.EMBEDDED, reason=reason)
-        target = await blocking(admin, ground)
+        target = await blocking(admin, ground.paths, ground.plan)
         return Own(name=cluster.name, kind=Kind.EMBEDDED, target=target)
 
 
-def admin(ground: Ground) -> Target:
-    """The way into a cluster as its administrator. Blocks."""
-    keeper = Pki(ground.paths, ground.plan)
+def admin(paths: Layout, plan: ClusterPlan) -> Target:
+    """The way into a cluster as its administrator. Blocks. Raises Unavailable."""
+    keeper = Pki(paths, plan)
     authority, pair = keeper.read(API), keeper.read("admin")
     if authority is None or pair is None:
-        raise Unavailable(f"the certificates in {ground.paths.pki} are gone")
+        raise Unavailable(f"the certificates in {paths.pki} are gone")
     return Target(
-        server=ground.plan.api,
+        server=plan.api,
         ca=authority.cert.decode("ascii"),
         cert=pair.cert.decode("ascii"),
         key=Secret(pair.key.decode("ascii")),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -26,8 +27,7 @@ from fairway.supervise.component import (
 )
 
 _SOON_S: Final = 0.1  # between looks while it is not ready
-_LOOK_S: Final = 0.25  # between looks whether it lives
-_PROBE_S: Final = 2.0  # between probes of one that is ready
+_PROBE_S: Final = 3.0  # between probes of one that is ready
 _LOG_S: Final = 10.0
 _log = logging.getLogger(__name__)
 
@@ -169,27 +169,49 @@ class Keeper:
     async def _watch(self) -> str:
         """Until it ends, hangs, or shall be restarted; the reason."""
         loop = asyncio.get_running_loop()
-        probed, answered, looked = -1.0, loop.time(), loop.time()
+        answered = looked = loop.time()
         was_ready = False
-        while await blocking(self._alive):
-            if self._restart:
-                return "it was told to restart"
-            now = loop.time()
-            pause = _LOOK_S if self.status.state is State.READY else _SOON_S
-            if now - probed >= (_PROBE_S if self.status.state is State.READY else 0.0):
+        with self._told_of_its_end():
+            while await blocking(self._alive):
+                if self._restart:
+                    return "it was told to restart"
                 ready = await self._probe()
-                probed = loop.time()
-                answered = probed if ready else answered
+                now = loop.time()
+                answered = now if ready else answered
                 was_ready = was_ready or ready
                 self._judge(ready=ready, was_ready=was_ready)
                 limit = self.component.hung_s if was_ready else self.component.start_s
-                if probed - answered > limit:
+                if now - answered > limit:
                     return f"it did not answer for {limit:g} s"
-            if now - looked >= _LOG_S:
-                looked = now
-                await blocking(words.rotate, self.component.log, self.component.log_bytes)
-            await self._poke.wait(pause)
+                if now - looked >= _LOG_S:
+                    looked = now
+                    await blocking(words.rotate, self.component.log, self.component.log_bytes)
+                await self._poke.wait(_PROBE_S if ready else _SOON_S)
         return await blocking(self._why)
+
+    @contextlib.contextmanager
+    def _told_of_its_end(self) -> Iterator[None]:
+        """Be woken by the kernel when the process ends, whoever's child it is."""
+        loop = asyncio.get_running_loop()
+        process = self._process
+        try:
+            handle = os.pidfd_open(process.pid) if process is not None else -1
+        except OSError:  # it is gone already: the first look tells
+            handle = -1
+        if handle < 0:
+            yield
+            return
+
+        def ended() -> None:
+            loop.remove_reader(handle)
+            self._poke.set()
+
+        loop.add_reader(handle, ended)
+        try:
+            yield
+        finally:
+            loop.remove_reader(handle)
+            os.close(handle)
 
     async def _probe(self) -> bool:
         try:

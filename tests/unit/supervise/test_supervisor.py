@@ -154,7 +154,7 @@ async def test_one_that_was_started_and_never_written_down_is_not_started_twice(
         await supervisor.wait_ready()
         pid = supervisor.status("a").pid
     records.forget(bench.folder / "state", "a")
-    assert [*records.marked(bench.folder / "state")] == ["a"]
+    await until(lambda: [*records.marked(bench.folder / "state")] == ["a"])
     async with bench.supervisor(bench.sh("a")) as supervisor:
         await supervisor.wait_ready()
         assert processes.identify(pid or 0) is None
