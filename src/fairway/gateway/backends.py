@@ -45,6 +45,7 @@ class Services:
             except ValidationError:
                 continue
         self._slices: dict[tuple[str, str], list[Slice]] = {}
+        self._found: dict[tuple[str, str, int], tuple[Backend, ...]] = {}
         for obj in world.of("EndpointSlice"):
             self._take(obj)
 
@@ -70,9 +71,12 @@ class Services:
 
     def endpoints(self, cluster: ClusterName) -> tuple[Backend, ...]:
         """The endpoints of a cluster; none when the Service or its port is gone."""
-        port = self.port(cluster)
-        slices = self._slices.get((cluster.namespace, cluster.service), [])
-        return backends(slices, port) if port else ()
+        key = (cluster.namespace, cluster.service, cluster.port)
+        if key not in self._found:
+            port = self.port(cluster)
+            slices = self._slices.get(key[:2], [])
+            self._found[key] = backends(slices, port) if port else ()
+        return self._found[key]
 
 
 class Resolver:

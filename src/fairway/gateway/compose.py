@@ -21,6 +21,7 @@ from fairway.gateway.gateways import (
     Gateway,
     classes,
     gateway_status,
+    gateway_warnings,
     read_gateways,
     with_addresses,
 )
@@ -76,6 +77,7 @@ class _Composer:
         self._statuses |= {
             each.ref: gateway_status(each, attachments.counts()) for each in gateways
         }
+        self._warnings += [each for one in gateways for each in gateway_warnings(one)]
         self._of_balancers(balancers, granted)
         return Composed(snapshot, self._statuses, tuple(self._warnings), origin, granted.addresses)
 

@@ -15,7 +15,7 @@ from fairway.gateway.hostnames import covers
 from fairway.gateway.listeners import Listening, Secrets, listening
 from fairway.gateway.objects.gateway import ClassSpec, GatewaySpec
 from fairway.gateway.objects.meta import Meta, by_age, head, part, read
-from fairway.gateway.snapshot import CONTROLLER, Ref, World
+from fairway.gateway.snapshot import CONTROLLER, Ref, Warned, World
 
 _ACCEPTED: Final = yes("Accepted", "Fairway serves it")
 
@@ -148,6 +148,22 @@ def _shared(gateway: Gateway, published: tuple[str, ...]) -> Gateway:
     asked = [each.value for each in gateway.spec.addresses if each.value]
     wrong = {each: "is none of the shared addresses" for each in asked if each not in published}
     return replace(gateway, addresses=published, unusable=wrong)
+
+
+def gateway_warnings(gateway: Gateway) -> list[Warned]:
+    """What a Gateway asks for that has no effect here."""
+    spec = gateway.spec
+    asked = {
+        "tls.backend": bool(spec.tls.backend),
+        "defaultScope": spec.default_scope not in ("", "None"),
+        "allowedListeners": bool(spec.allowed_listeners),
+        "infrastructure.labels": bool(spec.infrastructure.labels),
+        "infrastructure.annotations": bool(spec.infrastructure.annotations),
+        "listeners[].tls.options": any(each.tls and each.tls.options for each in spec.listeners),
+    }
+    named = ", ".join(name for name, there in asked.items() if there)
+    why = f"these fields are not supported and have no effect: {named}"
+    return [Warned(gateway.ref, "UnsupportedField", why)] if named else []
 
 
 def gateway_status(gateway: Gateway, attached: Mapping[tuple[Ref, str], int]) -> dict[str, Any]:

@@ -30,3 +30,16 @@ def closest(name: str, patterns: Iterable[str]) -> str | None:
     """The most specific of the patterns that cover a name."""
     found = [each for each in patterns if covers(each, name)]
     return max(found, key=specificity, default=None)
+
+
+def wider(name: str) -> Iterable[str]:
+    """Every pattern that covers a hostname, the most specific one first."""
+    yield name
+    labels = name.removeprefix("*.").split(".") if name else []
+    start = 0 if name.startswith("*.") else 1
+    for first in range(start, len(labels)):
+        pattern = "*." + ".".join(labels[first:])
+        if pattern != name:
+            yield pattern
+    if name:
+        yield ANY

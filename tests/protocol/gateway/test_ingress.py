@@ -9,125 +9,15 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from featurebench import Bench, serving
+from gatewaycases import INGRESSES
 from gatewayworld import manifests, secret
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-OBJECTS = """
-kind: IngressClass
-metadata:
-  name: fairway
-  annotations: {ingressclass.kubernetes.io/is-default-class: "true"}
-spec: {controller: fairway.dev/ingress-controller}
----
-kind: Gateway
-metadata: {name: own}
-spec:
-  gatewayClassName: fairway
-  listeners: [{name: http, port: 8080, protocol: HTTP, hostname: "*.gateway.org"}]
----
-kind: HTTPRoute
-metadata: {name: beside}
-spec:
-  parentRefs: [{name: own}]
-  rules: [{backendRefs: [{name: c, port: 80}]}]
----
-kind: Ingress
-metadata: {name: main}
-spec:
-  defaultBackend: {service: {name: c, port: {name: web}}}
-  tls: [{hosts: [secure.com, "*.wild.com"], secretName: cert}]
-  rules:
-  - host: shop.com
-    http:
-      paths:
-      - {path: /, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}
-      - {path: /b, pathType: Prefix, backend: {service: {name: b, port: {name: web}}}}
-      - {path: /b/c, pathType: Exact, backend: {service: {name: c, port: {number: 80}}}}
-      - {path: /gone, pathType: Prefix, backend: {service: {name: gone, port: {number: 80}}}}
-  - host: secure.com
-    http:
-      paths: [{path: /, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]
-  - host: "*.wild.com"
-    http:
-      paths: [{path: /, pathType: Prefix, backend: {service: {name: b, port: {number: 80}}}}]
----
-kind: Ingress
-metadata:
-  name: away
-  annotations: {nginx.ingress.kubernetes.io/force-ssl-redirect: "true"}
-spec:
-  rules:
-  - host: away.com
-    http:
-      paths: [{path: /, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]
----
-kind: Ingress
-metadata:
-  name: groups
-  annotations: {nginx.ingress.kubernetes.io/rewrite-target: "/$2"}
-spec:
-  rules:
-  - host: groups.com
-    http:
-      paths:
-      - path: /api(/|$)(.*)
-        pathType: ImplementationSpecific
-        backend: {service: {name: a, port: {number: 80}}}
----
-kind: Ingress
-metadata:
-  name: closed
-  annotations: {nginx.ingress.kubernetes.io/auth-url: "http://auth.example.com"}
-spec:
-  rules:
-  - host: closed.com
-    http:
-      paths: [{path: /, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]
----
-kind: Ingress
-metadata: {name: canaried}
-spec:
-  rules:
-  - host: canary.com
-    http:
-      paths: [{path: /, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]
-  - host: valued.com
-    http:
-      paths: [{path: /, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]
----
-kind: Ingress
-metadata:
-  name: canary
-  annotations:
-    nginx.ingress.kubernetes.io/canary: "true"
-    nginx.ingress.kubernetes.io/canary-weight: "50"
-    nginx.ingress.kubernetes.io/canary-weight-total: "200"
-    nginx.ingress.kubernetes.io/canary-by-header: X-Canary
-    nginx.ingress.kubernetes.io/canary-by-cookie: canary
-spec:
-  rules:
-  - host: canary.com
-    http:
-      paths: [{path: /, pathType: Prefix, backend: {service: {name: b, port: {number: 80}}}}]
----
-kind: Ingress
-metadata:
-  name: canary-valued
-  annotations:
-    nginx.ingress.kubernetes.io/canary: "true"
-    nginx.ingress.kubernetes.io/canary-by-header: X-Canary
-    nginx.ingress.kubernetes.io/canary-by-header-pattern: "^be(ta|st)"
-spec:
-  rules:
-  - host: valued.com
-    http:
-      paths: [{path: /, pathType: Prefix, backend: {service: {name: b, port: {number: 80}}}}]
-"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
-    objects = [*manifests(OBJECTS), secret("cert", "secure.com", "*.wild.com")]
+    objects = [*manifests(INGRESSES), secret("cert", "secure.com", "*.wild.com")]
     backends: dict[str, dict[str, Any]] = {name: {} for name in "abc"}
     place = {"own": "shop/own", "http_port": 8080, "https_port": 8443}
     async with serving(tmp_path_factory.mktemp("envoy"), objects, backends, **place) as found:

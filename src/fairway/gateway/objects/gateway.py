@@ -141,6 +141,8 @@ class GatewaySpec(Struct, rename="camel", frozen=True):
     addresses: tuple[Address, ...] = ()
     infrastructure: Infrastructure = Infrastructure()
     tls: GatewayTls = GatewayTls()
+    default_scope: str = ""
+    allowed_listeners: Mapping[str, object] | None = None
 
 
 class GrantFrom(Struct, frozen=True):

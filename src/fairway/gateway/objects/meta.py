@@ -73,7 +73,10 @@ Spec = TypeVar("Spec")
 def read(value: object, shape: type[Spec]) -> Spec:
     """A part of an object in its shape; fields that we do not know are left alone, absent and
     null are the same. Raises `msgspec.ValidationError` with the path of what does not fit."""
-    return msgspec.convert(_without_nulls(value), shape, strict=True)
+    try:
+        return msgspec.convert(value, shape, strict=True)
+    except msgspec.ValidationError:
+        return msgspec.convert(_without_nulls(value), shape, strict=True)
 
 
 def head(obj: Object, kind: str) -> tuple[Ref, Meta]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -109,6 +110,7 @@ def backends(slices: Iterable[Slice], port: ServicePort) -> tuple[Backend, ...]:
     return tuple(sorted(ready or ending))
 
 
+@lru_cache(maxsize=65536)
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)

@@ -69,7 +69,7 @@ class Writer:
                 found.append(_Share(None, share.weight, share.filters, alive=False))
                 continue
             self._use(cluster, route.ref)
-            alive = bool(self._resolver.services.endpoints(cluster))
+            alive = bool(rule.session and self._resolver.services.endpoints(cluster))
             found.append(_Share(cluster, share.weight, share.filters, alive))
         return found
 

@@ -62,7 +62,7 @@ class Draft:
     ) -> None:
         chains = []
         for each in listeners:
-            table = f"{name}_{each.name}".replace(".", "~")
+            table = f"{name}_{ports.plain_name(each.name)}"
             self._table(https_table(table, each, attached, listeners))
             for ref, pair in each.secrets:
                 secret = ports.secret(f"tls_{ports.file_name(ref)}", pair)

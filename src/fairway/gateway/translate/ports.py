@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +15,7 @@ from fairway.gateway.translate.clusters import source
 _TYPES: Final = "type.googleapis.com/envoy.extensions"
 _HCM: Final = f"{_TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _MILLION: Final = 1_000_000
+_LONGEST: Final = 90
 _LOG_FIELDS: Final = {
     "time": "%START_TIME%",
     "method": "%REQ(:METHOD)%",
@@ -104,8 +106,16 @@ def authorities(name: str, client: Client) -> dict[str, Any]:
 
 
 def file_name(ref: Ref) -> str:
-    """An object's name as part of resources' names: no dots, which statistics are split at."""
-    return f"{ref.namespace}_{ref.name}".replace(".", "~")
+    """An object's name as part of resources' names."""
+    return plain_name(f"{ref.namespace}_{ref.name}")
+
+
+def plain_name(text: str) -> str:
+    """A name for statistics, which are split at dots, and for a file, whose name has an end."""
+    plain = text.replace(".", "~")
+    if len(plain) <= _LONGEST:
+        return plain
+    return f"{plain[:_LONGEST]}~{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def _listener(name: str, binds: Binds) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from fairway.gateway.attach import Attached
-from fairway.gateway.hostnames import closest, covers, specificity
+from fairway.gateway.hostnames import closest, specificity, wider
 from fairway.gateway.listeners import Listening
 from fairway.gateway.objects.meta import by_age
 from fairway.gateway.snapshot import Ref
@@ -18,6 +18,9 @@ _MISDIRECTED = {
     "match": {"prefix": "/"},
     "direct_response": {"status": 421},
 }
+
+
+Hosted = list[tuple[str, list[Attached]]]  # by the hostname under which they are attached
 
 
 class Table(NamedTuple):
@@ -56,7 +59,7 @@ class Plan:
         self._name = name
         self._port = port
         self._scheme = scheme
-        self.hosts: dict[str, list[Attached]] = {}
+        self.hosts: dict[str, Hosted] = {}
         self.misdirected: list[str] = []
 
     def add(self, one: Listening, all_: Iterable[Attached], listeners: list[Listening]) -> None:
@@ -68,15 +71,24 @@ class Plan:
                 mine.setdefault((each.route.ref, each.route.hostnames), each)
         found = {one.hostname} | {name for each in mine.values() for name in each.hostnames}
         taken = [each.hostname for each in listeners]
+        by_name: dict[str, list[Attached]] = {}
+        for each in mine.values():
+            for name in each.hostnames:
+                by_name.setdefault(name, []).append(each)
         for domain in found:
             if closest(domain, taken) == one.hostname:
-                self.hosts[domain] = list(mine.values())
+                self.hosts[domain] = [(name, by_name.get(name, [])) for name in wider(domain)]
 
     def write(self, writer: Writer) -> Table:
         """The resource."""
         hosts = [self._host(domain, found, writer) for domain, found in sorted(self.hosts.items())]
         hosts += [_virtual(domain, [_MISDIRECTED]) for domain in sorted(self.misdirected)]
-        owners = {each.route.ref for found in self.hosts.values() for each in found}
+        owners = {
+            each.route.ref
+            for hosted in self.hosts.values()
+            for _, attached in hosted
+            for each in attached
+        }
         resource = {
             "name": self._name,
             "virtual_hosts": hosts,
@@ -85,10 +97,10 @@ class Plan:
         }
         return Table(resource, frozenset(owners))
 
-    def _host(self, domain: str, attached: list[Attached], writer: Writer) -> dict[str, Any]:
+    def _host(self, domain: str, hosted: Hosted, writer: Writer) -> dict[str, Any]:
         place = Place(domain or "*", self._port, self._scheme)
         routes = []
-        for each, rule, number in _ordered(domain, attached):
+        for each, rule, number in _ordered(hosted):
             route = each.route
             routes += writer.routes(route, route.rules[rule], number, place)
         return _virtual(domain, routes)
@@ -99,18 +111,20 @@ def _virtual(domain: str, routes: list[dict[str, Any]]) -> dict[str, Any]:
     return {"name": name, "domains": [name], "routes": routes}
 
 
-def _ordered(domain: str, attached: list[Attached]) -> list[tuple[Attached, int, int]]:
+def _ordered(hosted: Hosted) -> list[tuple[Attached, int, int]]:
     """The matches that can apply to a hostname, first come first: by the specificity of the route's
     own hostname, by the match, by the route's age and name, and as they are written."""
     found = []
-    for each in attached:
-        names = [name for name in each.hostnames if covers(name, domain)]
-        if not names:
-            continue
-        own = max(specificity(name) for name in names)
-        for rule_index, rule in enumerate(each.route.rules):
-            for number, match in enumerate(rule.matches):
-                place = ((-own[0], -own[1]), rank(match), by_age(each.route.meta))
-                found.append(((*place, rule_index, number), each, rule_index, number))
+    seen: set[int] = set()
+    for name, attached in hosted:  # the most specific hostname of a route comes first
+        own = specificity(name)
+        for each in attached:
+            if id(each) in seen:
+                continue
+            seen.add(id(each))
+            for rule_index, rule in enumerate(each.route.rules):
+                for number, match in enumerate(rule.matches):
+                    place = ((-own[0], -own[1]), rank(match), by_age(each.route.meta))
+                    found.append(((*place, rule_index, number), each, rule_index, number))
     found.sort(key=lambda entry: entry[0])
     return [(each, rule, number) for _, each, rule, number in found]
