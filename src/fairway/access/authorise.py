@@ -161,7 +161,8 @@ def allowed_on_image(
 
     `org/app` and `org/app/...` belong to the repository `org/app` if there is one; other names
     to the organisation. A build may push any name of its organisation that belongs to no other
-    repository. `visibility` is the registry repository's own: public can be pulled by all.
+    repository. A cluster's nodes may pull everything. `visibility` is the registry repository's
+    own: public can be pulled by all.
     """
     wanted = (Action.PULL_IMAGE, Action.PUSH_IMAGE, Action.DELETE_IMAGE)
     role = _image_role(db, identity, name)
@@ -171,6 +172,8 @@ def allowed_on_image(
         if identity.holds(action.scope) and role is not None and role.covers(action.role)
     }
     open_to_all = visibility == Visibility.PUBLIC or (role is not None and identity.anonymous)
+    if identity.node and identity.holds(TokenScope.REGISTRY_PULL):
+        granted.add(Action.PULL_IMAGE)
     if open_to_all or (
         visibility == Visibility.INTERNAL
         and not identity.anonymous

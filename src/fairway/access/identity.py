@@ -11,6 +11,8 @@ from fairway.kit.secret import Secret
 from fairway.model.errors import Unauthenticated
 from fairway.model.token import TokenScope
 
+NODE_LOGIN: Final = "fairway-node-"  # and the cluster's name: machine users of its nodes
+
 
 class Identity(Struct, frozen=True, kw_only=True):
     """Who asks.
@@ -34,6 +36,11 @@ class Identity(Struct, frozen=True, kw_only=True):
     def anonymous(self) -> bool:
         """Whether nobody is signed in."""
         return self.user_id is None
+
+    @property
+    def node(self) -> bool:
+        """Whether it is a cluster's nodes, which pull every image."""
+        return self.machine and self.login.startswith(NODE_LOGIN)
 
     def holds(self, scope: TokenScope) -> bool:
         """Whether the token was made for this."""

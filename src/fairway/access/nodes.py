@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from fairway.access.identity import NODE_LOGIN as LOGIN
 from fairway.access.tokens import mint, revoke
 from fairway.kit import clock
 from fairway.kit.secret import Secret
@@ -19,7 +20,6 @@ from fairway.model.token import Token, TokenScope
 from fairway.store import tokens as rows
 from fairway.store import users
 
-LOGIN: Final = "fairway-node-"
 _ACTOR: Final = "fairway"
 _DAY_MS: Final = 24 * 3600 * 1000
 LASTS_MS: Final = 30 * _DAY_MS
@@ -45,8 +45,6 @@ def serving(db: Connection, cluster: str) -> Token | None:
 def renew(db: Connection, cluster: str, *, lasts_ms: int = LASTS_MS) -> NodeToken:
     """A new token for a cluster's nodes. The former ones hold on: see `end_others`."""
     user = users.ensure_machine(db, LOGIN + cluster)
-    if not (user.admin and user.active):  # an admin sees every image; the scope lets it pull only
-        users.change(db, user.id, admin=True, active=True)
     made = mint(
         db,
         user.id,

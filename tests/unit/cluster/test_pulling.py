@@ -10,11 +10,12 @@ import pytest
 
 from fairway.access import nodes
 from fairway.access.authorise import Action, allowed_on_image
-from fairway.access.scope import full
+from fairway.access.scope import scope_of
 from fairway.cluster.pulling import Pulling, hosts_toml, token_in
 from fairway.kit import clock
 from fairway.kit.secret import Secret
 from fairway.model.errors import Unauthenticated
+from fairway.model.token import TokenScope
 from fairway.store.database import Database
 from fairway.testing.people import People
 
@@ -70,7 +71,7 @@ async def test_the_token_pulls_private_images_and_nothing_else(
 ) -> None:
     await pulling.ensure("local", tmp_path, ADDRESS)
     who = await people.tokens.verify(read(tmp_path)[1])
-    assert (who.login, full(who)) == ("fairway-node-local", False)
+    assert (who.login, who.admin, scope_of(who).unbounded) == ("fairway-node-local", False, False)
     for name in ("tide/app", "reef/app", "library/debian"):
         allowed = await people.database.read(allowed_on_image, who, name)
         assert allowed == {Action.PULL_IMAGE}
@@ -102,6 +103,12 @@ async def test_it_is_made_anew_when_it_would_not_serve(
     assert fresh != token
     with pytest.raises(Unauthenticated):
         await people.tokens.verify(token)
+
+
+async def test_a_persons_token_is_no_nodes_whatever_it_is_called(people: People) -> None:
+    who = await people.identity("non", TokenScope.REGISTRY_PULL)
+    assert not who.node
+    assert await people.database.read(allowed_on_image, who, "reef/app") == frozenset()
 
 
 async def test_clusters_have_tokens_of_their_own_that_end_with_them(

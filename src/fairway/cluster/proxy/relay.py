@@ -21,6 +21,7 @@ from fairway.kit.aio import background, together
 from fairway.model.errors import FairwayError, InvalidInput, Unauthenticated, Unavailable
 
 _SWITCHING: Final = 101
+_BAD_GATEWAY: Final = 502
 _READ: Final = 64 * 1024
 _HEAD: Final = 64 * 1024  # the longest head of a request
 _NAMED: Final = 256 * 1024  # how much of a body is looked at for a new object's name
@@ -222,11 +223,10 @@ class Relay:
         """Answer as an API server does, so that kubectl shows the sentence. The end of it."""
         if self._client.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
             return False
-        body = status_of(error)
-        length = str(len(body)).encode()
+        kind, body = _told(error)
         given = [
-            (b"Content-Type", b"application/json"),
-            (b"Content-Length", length),
+            (b"Content-Type", kind),
+            (b"Content-Length", str(len(body)).encode()),
             (b"Connection", b"close"),
         ]
         if isinstance(error, Unauthenticated):
@@ -268,7 +268,19 @@ def _lost(passage: Passage, error: Exception) -> Unavailable:
 
 
 def _code(error: FairwayError) -> int:
+    if isinstance(error, Unavailable):
+        return _BAD_GATEWAY
     return 400 if error.code == "bad-request" else error.status
+
+
+def _told(error: FairwayError) -> tuple[bytes, bytes]:
+    """(content type, body): a `Status`, as an API server's answers are.
+
+    But kubectl's discovery shows why a server does not answer only as text, of a status like 502.
+    """
+    if isinstance(error, Unavailable):
+        return b"text/plain; charset=utf-8", f"fairway: {error.message}".encode()
+    return b"application/json", status_of(error)
 
 
 _REASONS: Final = {
@@ -276,7 +288,6 @@ _REASONS: Final = {
     401: "Unauthorized",
     403: "Forbidden",
     404: "NotFound",
-    503: "ServiceUnavailable",
 }
 
 
