@@ -6,8 +6,8 @@ import gateways
 import lib
 
 BAR = ">= 0.95"
-ROUNDS = 6
-SECONDS = 3
+ROUNDS = 9
+SECONDS = 2
 SHARE = 20
 
 
@@ -21,7 +21,7 @@ def main() -> None:
         with (
             gateways.envoy(behind, root / "backends.log"),
             gateways.envoy(reference, root / "hand.log"),
-            gateways.ours(root, mine, first, second, SHARE),
+            gateways.ours(root, mine, (first, second), SHARE),
         ):
             gateways.answers(mine)
             gateways.answers(theirs)

@@ -1,4 +1,4 @@
-"""Gateways for benchmarks: Envoy as Fairway programs it, Envoy by hand, and a server behind both."""
+"""Gateways for benchmarks: Envoy as Fairway programs it, Envoy by hand, a server behind both."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def _address(port: int, host: str = "127.0.0.1") -> dict[str, Any]:
     return {"socket_address": {"address": host, "port_value": port}}
 
 
-def _listener(port: int, prefix: str, routes: list[dict[str, Any]]) -> dict[str, Any]:
+def _listener(
+    port: int, prefix: str, routes: list[dict[str, Any]], *, host: str = "127.0.0.1"
+) -> dict[str, Any]:
     config = {
         "name": prefix,
         "virtual_hosts": [{"name": prefix, "domains": ["*"], "routes": routes}],
@@ -86,19 +88,20 @@ def _listener(port: int, prefix: str, routes: list[dict[str, Any]]) -> dict[str,
     }
     return {
         "name": prefix,
-        "address": _address(port),
+        "address": _address(port, host),
         "filter_chains": [{"filters": [{"name": "hcm", "typed_config": manager}]}],
     }
 
 
-def backends(first: int, second: int) -> dict[str, Any]:
+def backends(first: int, second: int, *, host: str = "127.0.0.1") -> dict[str, Any]:
     """Two servers that answer `a` and `b` at once."""
 
     def say(word: str) -> list[dict[str, Any]]:
         answer = {"status": 200, "body": {"inline_string": word}}
         return [{"match": {"prefix": "/"}, "direct_response": answer}]
 
-    listeners = [_listener(first, "a", say("a")), _listener(second, "b", say("b"))]
+    pairs = (("a", first), ("b", second))
+    listeners = [_listener(port, word, say(word), host=host) for word, port in pairs]
     return {"static_resources": {"listeners": listeners}}
 
 
@@ -135,7 +138,7 @@ def static(config: dict[str, Any], at: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def world(xds: Path, port: int, first: int, second: int, share: int) -> World:
+def world(xds: Path, port: int, pair: tuple[int, int], share: int) -> World:
     """The same as objects of the Gateway API: a Gateway, two Services, a route."""
     meta = {"namespace": "bench", "creationTimestamp": "2026-01-01T00:00:00Z", "generation": 1}
 
@@ -148,7 +151,7 @@ def world(xds: Path, port: int, first: int, second: int, share: int) -> World:
             {"metadata": slice_meta, "addressType": "IPv4", "ports": ports, "endpoints": ready},
         )
 
-    found = [service("stable", first), service("canary", second)]
+    found = [service("stable", pair[0]), service("canary", pair[1])]
     refs = [
         {"name": "stable", "port": 80, "weight": 100 - share},
         {"name": "canary", "port": 80, "weight": share},
@@ -186,13 +189,13 @@ def world(xds: Path, port: int, first: int, second: int, share: int) -> World:
 
 
 @contextlib.contextmanager
-def ours(root: Path, port: int, first: int, second: int, share: int) -> Iterator[None]:
+def ours(root: Path, port: int, pair: tuple[int, int], share: int) -> Iterator[None]:
     """Envoy as Fairway programs it, with one worker; ready when the block begins."""
     at = Folder(root / "gw")
     Files(at).prepare()
     watchable()
     with envoy(command(at, program(), concurrency=1, drain_s=1), at.log):
-        asyncio.run(_programmed(at, world(at.xds, port, first, second, share)))
+        asyncio.run(_programmed(at, world(at.xds, port, pair, share)))
         yield
 
 
@@ -225,16 +228,18 @@ def answers(port: int) -> None:
 
 def wrk(port: int, seconds: int) -> float:
     """Requests a second; raises where any answer is not as it should be."""
-    words = [
-        "wrk",
-        "-t1",
-        "-c32",
-        f"-d{seconds}s",
-        "-H",
-        f"Host: {HOST}",
-        f"http://127.0.0.1:{port}/",
-    ]
-    said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    words = wrk_command(port, seconds, 32)
+    return rate(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+
+
+def wrk_command(port: int, seconds: int, callers: int) -> list[str]:
+    """A load of so many callers that keep their connections."""
+    url = f"http://127.0.0.1:{port}/"
+    return ["wrk", "-t1", f"-c{callers}", f"-d{seconds}s", "-H", f"Host: {HOST}", url]
+
+
+def rate(said: str) -> float:
+    """Requests a second, as wrk said; raises where any answer is not as it should be."""
     if bad := _BAD.search(said):
         raise RuntimeError(bad[0])
     found = _RATE.search(said)

@@ -45,7 +45,7 @@ def main() -> None:
             behind = gateways.static(gateways.backends(first, second), root / "backends.json")
             with (
                 gateways.envoy(behind, root / "backends.log"),
-                gateways.ours(root, port, first, second, share),
+                gateways.ours(root, port, (first, second), share),
             ):
                 gateways.answers(first)
                 gateways.answers(port)

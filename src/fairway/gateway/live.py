@@ -22,7 +22,8 @@ _VERSION: Final = re.compile(r"version (\w+)")
 
 
 class Share(Struct, frozen=True, order=True):
-    """A backend's part of a rule's traffic. `weight` is of the sum of the rule's weights."""
+    """A backend's part of a rule's traffic: `weight` of the sum of the rule's weights. One without
+    any traffic may be left out."""
 
     namespace: str
     service: str

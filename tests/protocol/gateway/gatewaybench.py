@@ -39,8 +39,10 @@ def free_port() -> int:
 class Server:
     """Answers every request with its name; counts them, and keeps the last one's headers."""
 
-    def __init__(self, name: str, *, status: int = 200, delay_s: float = 0.0) -> None:
-        self.name, self.status, self.delay_s = name, status, delay_s
+    def __init__(
+        self, name: str, *, status: int = 200, delay_s: float = 0.0, host: str = "127.0.0.1"
+    ) -> None:
+        self.name, self.status, self.delay_s, self.host = name, status, delay_s, host
         self.count = 0
         self.seen: list[str] = []
         self.port = 0
@@ -48,7 +50,7 @@ class Server:
     @contextlib.asynccontextmanager
     async def run(self) -> AsyncIterator[Server]:
         """Serve inside the body."""
-        server = await asyncio.start_server(self._client, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._client, self.host, 0)
         self.port = server.sockets[0].getsockname()[1]
         async with server:
             yield self
@@ -216,6 +218,7 @@ class Load:
     """Callers that keep their connections; `errors` are answers other than 200 and cut reads."""
 
     port: int
+    host: str = "webflix.localhost"
     answers: Counter[str] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
     stopping: bool = False
@@ -231,7 +234,7 @@ class Load:
                 continue
             try:
                 while not self.stopping:
-                    status, body = await ask(reader, writer)
+                    status, body = await ask(reader, writer, headers={"host": self.host})
                     if status == 200:
                         self.answers[body] += 1
                     else:
