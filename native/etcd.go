@@ -7,13 +7,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	"go.etcd.io/etcd/server/v3/embed"
 )
-
-const started = 60 * time.Second // an unready server of one member is broken, not slow
 
 // runEtcd serves one member to clients with certificates of the trusted authority.
 func runEtcd(args []string) int {
@@ -30,14 +27,6 @@ func runEtcd(args []string) int {
 		return 1
 	}
 	defer server.Close()
-	select {
-	case <-server.Server.ReadyNotify():
-	case <-time.After(started):
-		_, _ = fmt.Fprintln(os.Stderr, "etcd: not ready after", started)
-		return 1
-	case <-stop:
-		return 0
-	}
 	select {
 	case <-stop:
 		return 0
