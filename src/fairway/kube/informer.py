@@ -35,8 +35,9 @@ _OLDER: Final = 3  # lists in a row from before what was seen: the server's hist
 class Habits(Struct, frozen=True, kw_only=True):
     """How an informer behaves; seconds."""
 
-    page: int = 500
-    watch_s: int = 300  # then the server ends the watch, which is resumed
+    page: int = 250
+    watch_s: int = 300  # then the server ends the watch, which is resumed;
+    spread_s: int = 30  # each kind's up to so much later: not all of a process end together
     quiet_s: float = 100.0  # bookmarks come each minute: longer silence is a dead connection
     first_wait_s: float = 0.1
     most_wait_s: float = 30.0
@@ -256,8 +257,7 @@ class Informer:
     async def _watch(self) -> bool:
         """One watch to its end; whether the next one may go on where it ended."""
         habits = self._habits
-        # Each kind's own length, so that not all watches of a process end together.
-        seconds = habits.watch_s + zlib.crc32(self.kind.resource.encode()) % 30
+        seconds = habits.watch_s + zlib.crc32(self.kind.resource.encode()) % habits.spread_s
         opening = self._kube.watch(
             self.kind, self.selection, version=self._version, seconds=seconds
         )

@@ -283,7 +283,7 @@ class InformersContract:
 
     async def test_a_watch_ends_by_the_servers_clock_and_goes_on(self, ground: KubeGround) -> None:
         here, kube = ground.namespace, ground.direct
-        brief = Habits(page=3, watch_s=-28, first_wait_s=0.02, most_wait_s=0.5)
+        brief = Habits(page=3, watch_s=1, spread_s=1, first_wait_s=0.02, most_wait_s=0.5)
         async with following(ground, brief) as (informer, watcher):
             for number in range(4):
                 await kube.create(CONFIG_MAP, marked(here, f"n{number}"))
