@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import json
 import random
+import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -26,6 +27,9 @@ class Echo:
         self.name = name
         self.address = ("", 0)
         self.asked: list[dict[str, Any]] = []
+        self.answered = 0
+        self.gate = asyncio.Event()  # answers wait until it is set
+        self.gate.set()
         self._failed: dict[str, int] = {}
 
     async def client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -46,6 +50,7 @@ class Echo:
         query = {key: values[0] for key, values in parse_qs(urlsplit(target).query).items()}
         seen = {"backend": self.name, "method": method, "path": target, "headers": headers}
         self.asked.append(seen)
+        await self.gate.wait()
         if "wait" in query:
             await asyncio.sleep(float(query["wait"]))
         status = int(query.get("status", "200"))
@@ -59,6 +64,7 @@ class Echo:
             f"HTTP/1.1 {status} OK\r\n{more}Content-Length: {len(body)}\r\n\r\n".encode() + body
         )
         await writer.drain()
+        self.answered += 1
 
 
 class Answer(NamedTuple):
@@ -92,11 +98,28 @@ class Bench:
         self.echoes = echoes
 
     def address(self, gateway: str) -> str:
-        """A Gateway's address."""
-        refs = {
-            ref.name: at for ref, at in self.composed.addresses.items() if ref.kind == "Gateway"
-        }
-        return refs[gateway][0]
+        """A Gateway's or a Service's address."""
+        held = self.composed.addresses.items()
+        return next(at[0] for ref, at in held if ref.name == gateway)
+
+    async def until(self, found: Callable[[], bool]) -> None:
+        """Waits for something to become true."""
+        async with asyncio.timeout(20):
+            while not found():
+                await asyncio.sleep(0.01)
+
+    async def lines(self, port: int, gateway: str, text: bytes) -> bytes:
+        """What comes back over plain TCP; empty when the connection is closed at once."""
+        reader, writer = await asyncio.open_connection(self.address(gateway), port)
+        with contextlib.suppress(ConnectionError):
+            writer.write(text)
+            await writer.drain()
+        try:
+            return await asyncio.wait_for(reader.read(1), 20)
+        except ConnectionError:
+            return b""
+        finally:
+            writer.close()
 
     async def ask(
         self,
@@ -170,6 +193,7 @@ async def envoy(folder: Path, found: Composed) -> AsyncIterator[None]:
     config = folder / "static.json"
     config.write_text(json.dumps(static(found.snapshot, admin)))
     command = [program(), "-c", config, "--concurrency", "1", "--use-dynamic-base-id", "-l", "warn"]
+    command += ["--file-flush-interval-msec", "10"]
     log = (folder / "envoy.log").open("wb")
     process = await asyncio.create_subprocess_exec(*map(str, command), stdout=log, stderr=log)
     try:
@@ -194,3 +218,15 @@ async def _ready(admin: Path) -> bool:
     answer = await reader.read()
     writer.close()
     return b" 200 " in answer.split(b"\r\n", 1)[0]
+
+
+def low_ports() -> bool:
+    """Whether ports below 1024 may be bound here."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", 81))
+        except PermissionError:
+            return False
+        except OSError:
+            return True
+        return True

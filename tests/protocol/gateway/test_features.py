@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -12,11 +15,19 @@ from gatewaycases import EMPTY, GATEWAYS, ROUTES
 from gatewayworld import manifests
 
 
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("log") / "access.log"
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
-    backends = {name: {} for name in "abc"}
+async def bench(tmp_path_factory: pytest.TempPathFactory, log: Path) -> AsyncIterator[Bench]:
+    backends: dict[str, dict[str, Any]] = {name: {} for name in "abc"}
     text = f"{GATEWAYS}---\n{ROUTES}---\n{EMPTY}"
-    async with serving(tmp_path_factory.mktemp("envoy"), manifests(text), backends) as found:
+    place = {"access_log": str(log), "access_log_percent": 100.0}
+    async with serving(
+        tmp_path_factory.mktemp("envoy"), manifests(text), backends, **place
+    ) as found:
         yield found
 
 
@@ -182,18 +193,33 @@ async def test_copies_go_to_the_mirror_and_its_answer_to_nobody(bench: Bench) ->
     before = len(bench.echoes["b"].asked), len(bench.echoes["c"].asked)
     answer = await bench.ask("main", path, host="mirrored.example.com")
     assert answer.backend == "a"
-    copy = await seen_by(bench, "b", before[0])
+    await bench.until(lambda: len(bench.echoes["b"].asked) > before[0])
+    copy = bench.echoes["b"].asked[before[0]]
     assert (copy["path"], copy["headers"]["host"]) == (path, "mirrored.example.com")
     assert len(bench.echoes["c"].asked) == before[1]
 
 
-async def seen_by(bench: Bench, name: str, after: int) -> dict[str, dict[str, str]]:
-    import asyncio
+async def test_a_slow_mirror_slows_nobody(bench: Bench) -> None:
+    mirror = bench.echoes["b"]
+    mirror.gate.clear()
+    answered, asked = mirror.answered, len(mirror.asked)
+    try:
+        for _ in range(3):
+            assert (await bench.ask("main", "/mirror")).backend == "a"
+        await bench.until(lambda: len(mirror.asked) == asked + 3)
+        assert mirror.answered == answered
+    finally:
+        mirror.gate.set()
 
-    async with asyncio.timeout(10):
-        while len(bench.echoes[name].asked) <= after:
-            await asyncio.sleep(0.01)
-    return bench.echoes[name].asked[after]
+
+async def test_sampled_requests_are_logged_without_their_query(bench: Bench, log: Path) -> None:
+    await bench.ask("main", "/m/logged?password=hunter2", host="logged.com")
+    await bench.until(lambda: log.exists() and "/m/logged" in log.read_text())
+    line = json.loads(next(each for each in log.read_text().splitlines() if "/m/logged" in each))
+    assert (line["path"], line["status"], line["host"]) == ("/m/logged", 200, "logged.com")
+    assert line["cluster"] == "http_shop_a_80_-"
+    assert line["route"].startswith("HTTPRoute/shop/matches/")
+    assert "hunter2" not in log.read_text()
 
 
 def preflight(origin: str, method: str = "GET") -> dict[str, str]:

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from featurebench import Bench, serving
+from featurebench import Bench, low_ports, serving
 from gatewaycases import INGRESSES
 from gatewayworld import manifests, secret
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(not low_ports(), reason="ports below 1024 may not be bound here"),
+]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -20,7 +20,7 @@ _LOG_FIELDS: Final = {
     "time": "%START_TIME%",
     "method": "%REQ(:METHOD)%",
     "host": "%REQ(:AUTHORITY)%",
-    "path": "%PATH(NQ:ORIG)%",  # a query may hold secrets
+    "path": "%PATH(NQ:ORIG_OR_PATH)%",  # a query may hold secrets
     "status": "%RESPONSE_CODE%",
     "flags": "%RESPONSE_FLAGS%",
     "detail": "%RESPONSE_CODE_DETAILS%",
