@@ -106,15 +106,8 @@ def load(session: Session, image: str, *, cluster: str, output: str) -> None:
 
     IMAGE is a digest, or a name in Fairway's registry. Exit code 1 when a node lacks it then.
     """
-    from fairway.client.http import Api
-
-    found = session.context
-    api = Api(found.url, found.token, ca=found.ca, timeout_s=_PULLS_S)
-    try:
-        path = f"/clusters/{cluster}/images"
-        done = api.post(path, ImageLoad(image=image), Page[LoadedImage]).items
-    finally:
-        api.close()
+    path, asked = f"/clusters/{cluster}/images", ImageLoad(image=image)
+    done = session.api.post(path, asked, Page[LoadedImage], timeout_s=_PULLS_S).items
     _print_loaded(done, output)
 
 

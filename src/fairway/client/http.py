@@ -92,12 +92,18 @@ class Api:
         """PATCH; never tried again."""
         return self._typed(self.send("PATCH", path, body=body).content, kind)
 
-    def post(self, path: str, body: Any, kind: type[T], *, key: str = "") -> T:
-        """POST. With an idempotency key ("new" makes one) it is tried again when it may be."""
+    def post(
+        self, path: str, body: Any, kind: type[T], *, key: str = "", timeout_s: float = 0
+    ) -> T:
+        """POST. With an idempotency key ("new" makes one) it is tried again when it may be.
+
+        `timeout_s`: for what takes longer than this client waits else.
+        """
         headers = {}
         if key:
             headers["Idempotency-Key"] = uuid.uuid4().hex if key == "new" else key
-        return self._typed(self.send("POST", path, body=body, headers=headers).content, kind)
+        answer = self.send("POST", path, body=body, headers=headers, timeout_s=timeout_s)
+        return self._typed(answer.content, kind)
 
     def delete(self, path: str) -> None:
         """DELETE; may be tried again."""
@@ -172,6 +178,7 @@ class Api:
         body: Any = None,
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout_s: float = 0,
     ) -> httpx.Response:
         """One request, tried again where that cannot do it twice. Raises the server's error."""
         given = dict(headers or {})
@@ -184,7 +191,12 @@ class Api:
             last = tried == _TRIES - 1 or not again
             try:
                 answer = self._client.request(
-                    method, path, content=content, params=_query(params), headers=given
+                    method,
+                    path,
+                    content=content,
+                    params=_query(params),
+                    headers=given,
+                    timeout=timeout_s or self._httpx.USE_CLIENT_DEFAULT,
                 )
             except self._httpx.TransportError as error:
                 if last:

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec import structs
+
+from fairway.cluster.clusters import Clusters
+from fairway.cluster.known import Kind, Own
 from fairway.cluster.target import Target
+from fairway.kit.secret import Secret
 from fairway.model.errors import FairwayError, NotFound
+from fairway.testing.apiworld import ApiWorld
 
 Answer = Any | FairwayError | Callable[[Any], Any]
 
@@ -76,3 +82,49 @@ class FakeDial:
         found = self.by_host[target.host]
         found.open += 1
         return found
+
+
+HOME = Target(server="https://home", token=Secret("h"), insecure=True)
+
+
+class FakeOwned:
+    """One embedded cluster, `local`, and those that are created."""
+
+    def __init__(self) -> None:
+        self.clusters = [Own(name="local", kind=Kind.EMBEDDED, target=HOME)]
+
+    async def own(self) -> list[Own]:
+        """As `known.Owned`."""
+        return self.clusters
+
+    async def create(self, name: str) -> None:
+        """As `known.Owned`."""
+        self.clusters.append(Own(name=name, kind=Kind.EMBEDDED, reason="it starts"))
+
+    async def delete(self, name: str) -> None:
+        """As `known.Owned`."""
+        self.clusters = [one for one in self.clusters if one.name != name]
+
+
+class FakeDoor:
+    """An open door."""
+
+    def address(self, cluster: str) -> str:
+        """As `known.Door`."""
+        return f"https://127.0.0.1:16443/clusters/{cluster}"
+
+    async def authority(self) -> str:
+        """As `known.Door`."""
+        return "PEM"
+
+
+class ClusterWorld:
+    """Gives an API world clusters: `home` is its own, `away` can be registered."""
+
+    def __init__(self, world: ApiWorld) -> None:
+        version = {"GET /version": {"gitVersion": "v1.36.3"}}
+        self.home, self.away = FakeCluster(version), FakeCluster(version)
+        self.owned = FakeOwned()
+        dial = FakeDial(home=self.home, away=self.away)
+        clusters = Clusters(world.database, self.owned, dial)
+        world.services = structs.replace(world.services, clusters=clusters, door=FakeDoor())

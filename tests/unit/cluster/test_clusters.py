@@ -24,10 +24,9 @@ from fairway.model.errors import (
 from fairway.model.scope import SYSTEM
 from fairway.store import audit
 from fairway.store.database import Database
-from fairway.testing.clusters import FakeCluster, FakeDial
+from fairway.testing.clusters import HOME, FakeCluster, FakeDial, FakeOwned
 
 VERSION = "GET /version"
-HOME = Target(server="https://home", token=Secret("h"), insecure=True)
 AWAY = Target(server="https://away", token=Secret("a"), insecure=True)
 
 
@@ -36,23 +35,6 @@ def node(ready: str) -> dict[str, Any]:
         "metadata": {"name": "n"},
         "status": {"conditions": [{"type": "Ready", "status": ready}]},
     }
-
-
-class Owned:
-    """One cluster of the installation's own."""
-
-    def __init__(self) -> None:
-        self.clusters = [Own(name="local", kind=Kind.EMBEDDED, target=HOME)]
-        self.created: list[str] = []
-
-    async def own(self) -> list[Own]:
-        return self.clusters
-
-    async def create(self, name: str) -> None:
-        self.created.append(name)
-
-    async def delete(self, name: str) -> None:
-        self.created.remove(name)
 
 
 class World:
@@ -65,7 +47,7 @@ class World:
             }
         )
         self.away = FakeCluster({VERSION: {"gitVersion": "v1.30.0"}})
-        self.owned = Owned()
+        self.owned = FakeOwned()
         self.clusters = Clusters(database, self.owned, FakeDial(home=self.home, away=self.away))
 
     async def add(self, name: str = "away", target: Target = AWAY, **given: Any) -> Any:
@@ -229,11 +211,11 @@ async def test_the_home_answers_to_argo_cds_name_too(world: World) -> None:
 
 async def test_embedded_ones_are_made_and_ended_by_their_keeper(world: World) -> None:
     await world.clusters.create("ada", "second")
-    assert world.owned.created == ["second"]
+    assert [one.name for one in world.owned.clusters] == ["local", "second"]
     with pytest.raises(Conflict):
         await world.clusters.create("ada", "local")
     await world.clusters.delete("ada", "second")
-    assert world.owned.created == []
+    assert [one.name for one in world.owned.clusters] == ["local"]
     assert [action for action, _ in world.actions()] == [
         "cluster.delete-embedded",
         "cluster.create-embedded",
