@@ -104,8 +104,8 @@ def add_ours(tar: Path, wheel: Path, programs: Path) -> None:
             entry.size = len(data)
             out.addfile(entry, io.BytesIO(data))
         for path in sorted(path for path in programs.rglob("*") if path.is_file()):
-            name = path.relative_to(programs)
-            entry = _entry(f"{_PROGRAMS}/{name}", path.stat().st_mode & 0o777)
+            place = path.relative_to(programs)
+            entry = _entry(f"{_PROGRAMS}/{place}", path.stat().st_mode & 0o777)
             entry.size = path.stat().st_size
             with path.open("rb") as content:
                 out.addfile(entry, content)
