@@ -106,11 +106,11 @@ class Fleet:
 
     async def _remove(self, name: str) -> None:
         await blocking(ending.mark_deleted, layout(self._data, name))
+        self._clusters.pop(name, None)
         task = self._tasks.pop(name, None)
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
-        self._clusters.pop(name, None)
         await blocking(ending.finish_deletions, self._data, _log.info)
         self.changed.set()
 
@@ -126,9 +126,15 @@ class Fleet:
         self._tasks[name] = self._group.create_task(self._keep(cluster), name=f"cluster {name}")
         self.changed.set()
 
+    def _keeps(self, cluster: Embedded) -> bool:
+        """Whether it shall go on: a TaskGroup that fails while it is cancelled tells only that it
+        failed, so its loop must look.
+        """
+        return self._group is not None and self._clusters.get(cluster.name) is cluster
+
     async def _keep(self, cluster: Embedded) -> None:
         """A defect in the keeping of one cluster ends neither the others nor Fairway."""
-        while True:
+        while self._keeps(cluster):
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(cluster.run(), name=f"embedded {cluster.name}")
@@ -136,19 +142,21 @@ class Fleet:
                         group.create_task(self._stay(cluster), name=f"beside {cluster.name}")
             except Exception:  # noqa: BLE001 the docstring says why
                 _log.exception("keeping the cluster %s failed: it is begun anew", cluster.name)
+            if self._keeps(cluster):
                 await asyncio.sleep(_BESIDE_S)
 
     async def _stay(self, cluster: Embedded) -> None:
         """Run what belongs beside the cluster; when that fails, it is tried again."""
         while cluster.ground is None:
             await cluster.changed.wait(1.0)
-        while self._beside is not None:
+        while self._beside is not None and self._keeps(cluster):
             try:
                 await self._beside(cluster.ground)
             except* (FairwayError, OSError) as errors:
                 for error in errors.exceptions:
                     _log.warning("beside the cluster %s: %s", cluster.name, error)
-            await asyncio.sleep(_BESIDE_S)
+            if self._keeps(cluster):
+                await asyncio.sleep(_BESIDE_S)
 
     async def _own(self, cluster: Embedded) -> Own:
         now = cluster.status

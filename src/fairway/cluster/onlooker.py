@@ -35,27 +35,35 @@ class Onlooker:
         self._data = data
         self._home = home
         self.listen = listen
+        self._runs = True  # a TaskGroup that fails while it is cancelled tells only the failure
 
     async def run(self) -> None:
         """Serve on each cluster's bridge as long as there is one; until cancelled."""
         served: dict[str, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as group:
-            while True:
-                there = await blocking(self._bridges)
-                for address in served.keys() - there:
-                    served.pop(address).cancel()
-                for address in there - served.keys():
-                    work = self._serve(address)
-                    served[address] = group.create_task(work, name=f"http on {address}")
-                await asyncio.sleep(_LOOK_S)
+            try:
+                while True:
+                    await self._look(group, served)
+                    await asyncio.sleep(_LOOK_S)
+            finally:
+                self._runs = False
+
+    async def _look(self, group: asyncio.TaskGroup, served: dict[str, asyncio.Task[None]]) -> None:
+        there = await blocking(self._bridges)
+        for address in served.keys() - there:
+            served.pop(address).cancel()
+        for address in there - served.keys():
+            work = self._serve(address)
+            served[address] = group.create_task(work, name=f"http on {address}")
 
     async def _serve(self, address: str) -> None:
-        while self.listen is not None:
+        while self.listen is not None and self._runs:
             try:
                 await self.listen(address)
             except* (FairwayError, OSError) as errors:
                 _log.warning("HTTP on %s: %s", address, errors.exceptions[0])
-            await asyncio.sleep(_LOOK_S)
+            if self._runs:
+                await asyncio.sleep(_LOOK_S)
 
     async def own(self) -> Sequence[Own]:
         """All of them, the installation's own first."""
