@@ -217,9 +217,7 @@ def _make(go: str, home: Path) -> None:
         for program in PROGRAMS:
             _compile(go, program, partial / program.name, progress)
         compiled, seconds = progress.end()
-        for name in ("NOTICE",):
-            if (SOURCE / name).exists():
-                shutil.copyfile(SOURCE / name, partial / name)
+        shutil.copyfile(SOURCE / "NOTICE", partial / "NOTICE")
         definitions.copy(go, partial, _ENV)
         (partial / _VERSIONS).write_text(json.dumps(found, indent=1) + "\n")
         if compiled > 1000:  # from nothing, or nearly: worth telling the next one

@@ -105,6 +105,76 @@ def test_a_build_that_runs_stays_however_old(
     assert sorted(path.name for path in tmp_path.glob("key*")) == ["key0", "key2", "key3", "key4"]
 
 
+@pytest.fixture
+def bench(native: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A build without Go. What it compiled, and `key` is what native/ holds."""
+    compiled: list[str] = []
+
+    def compile_(_go: str, program: object, target: Path, _progress: object) -> None:
+        compiled.append(target.name)
+        target.write_text("program")
+
+    links = tmp_path / "checkout"
+    for module in (native, importlib.import_module("fairwaydev.progress")):
+        monkeypatch.setattr(module, "LINKS", links)
+    monkeypatch.setattr(native.golang, "program", lambda: "go")
+    monkeypatch.setattr(native, "answer", lambda _words: "go1.26.6")
+    monkeypatch.setattr(native, "folder", lambda: tmp_path)
+    monkeypatch.setattr(native, "key", lambda _version: "k1")
+    monkeypatch.setattr(native, "_count", lambda _go: 3)
+    monkeypatch.setattr(native, "_compile", compile_)
+    monkeypatch.setattr(native.definitions, "copy", lambda *_: None)
+    return compiled
+
+
+def test_a_build_is_made_once_and_the_checkout_leads_to_it(
+    native: ModuleType, bench: list[str], tmp_path: Path
+) -> None:
+    for _ in range(2):
+        assert native.build() == tmp_path / "k1"
+    assert bench == ["pause", "fairway-compose", "fairway-native"]
+    assert (tmp_path / "checkout" / "current").readlink() == tmp_path / "k1"
+    assert not (tmp_path / "checkout" / "progress").exists()
+
+
+def test_what_changes_while_it_is_built_is_built_again(
+    native: ModuleType, bench: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native, "key", lambda _version: "k2" if len(bench) >= 3 else "k1")
+    assert native.build() == tmp_path / "k2"
+    assert len(bench) == 6
+    assert not (tmp_path / "k1").exists()
+
+
+def test_a_build_that_fails_leaves_nothing_and_the_link_where_it_was(
+    native: ModuleType, bench: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    native.build()
+
+    def fail(*_: object) -> None:
+        raise native.Failed("no such package")
+
+    monkeypatch.setattr(native, "key", lambda _version: "k2")
+    monkeypatch.setattr(native, "_compile", fail)
+    with pytest.raises(native.Failed):
+        native.build()
+    assert sorted(path.name for path in tmp_path.glob("[.k]*") if path.is_dir()) == ["k1"]
+    assert (tmp_path / "checkout" / "current").readlink() == tmp_path / "k1"
+
+
+def test_in_the_background_nothing_is_started_when_all_is_there(
+    native: ModuleType, bench: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    native.build()
+    started: list[object] = []
+    monkeypatch.setattr(native.subprocess, "Popen", lambda words, **_: started.append(words))
+    native.in_background()
+    assert started == []
+    monkeypatch.setattr(native, "key", lambda _version: "k2")
+    native.in_background()
+    assert len(started) == 1
+
+
 def test_the_notice_is_of_the_modules_that_go_sum_names(notice: ModuleType) -> None:
     """Which modules are linked, Go knows: tests/native compares the whole page."""
     assert notice.go_sums() in notice.PAGE.read_text(), "scripts/gen-notice makes it anew"
