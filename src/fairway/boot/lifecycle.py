@@ -52,7 +52,7 @@ def up(settings: Settings, arguments: list[str], say: Say) -> Up:
     """Start everything in the background and wait until it is ready; running already is fine.
 
     `arguments` are handed to `fairway serve`. Raises `Unavailable` (codes `start-failed`,
-    `port-taken`, `docker-unavailable`).
+    `port-taken`, `docker-unavailable`), and `BadFile` or `InvalidInput` for a kubeconfig.
     """
     running = process.find(settings.data)
     if running is not None:
@@ -64,6 +64,7 @@ def up(settings: Settings, arguments: list[str], say: Say) -> Up:
     if (half := process.find_starting(settings.data)) is not None:
         say(f"ending a start that was interrupted (pid {half.pid})")
         process.stop(half)
+    _check_cluster(settings)
     machines.engine(settings, say)
     say(f"starting Fairway in {settings.data}")
     running = _start(settings, arguments)
@@ -74,6 +75,14 @@ def up(settings: Settings, arguments: list[str], say: Say) -> Up:
             f"{settings.retention.free_space_bytes // _MIB} (retention.free_space_bytes)"
         )
     return _up(settings, running, fresh=True)
+
+
+def _check_cluster(settings: Settings) -> None:
+    """An existing cluster's kubeconfig that cannot be used is told before anything starts."""
+    from fairway.cluster import kubeconfig  # noqa: PLC0415 only where there is one
+
+    if settings.cluster.kubeconfig:
+        kubeconfig.load(Path(settings.cluster.kubeconfig), settings.cluster.context)
 
 
 def _start(settings: Settings, arguments: list[str]) -> Running:

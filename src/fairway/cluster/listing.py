@@ -26,12 +26,14 @@ def unique(found: Sequence[Registered], former: Sequence[Registered]) -> list[Re
 
 def of_own(one: Own, *, home: bool) -> Known:
     """One of the installation's own, before a look at it."""
+    broken = one.kind is Kind.EXISTING and one.target is None
+    state = State.UNUSABLE if broken else State.STARTING
     return Known(
         name=one.name,
         kind=one.kind,
         home=home,
         server=one.target.server if one.target else "",
-        health=Health(state=State.STARTING, reason=one.reason),
+        health=Health(state=state, reason=one.reason),
     )
 
 
