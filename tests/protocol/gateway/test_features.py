@@ -178,6 +178,24 @@ async def test_timeouts_end_a_request(bench: Bench, path: str, status: int) -> N
     assert (await bench.ask("main", f"{path}?wait=0.5")).status == status
 
 
+async def test_clients_cannot_command_envoy(bench: Bench) -> None:
+    asked = {
+        "X-Envoy-Upstream-Rq-Timeout-Ms": "50",
+        "X-Envoy-Retry-On": "5xx",
+        "X-Envoy-Max-Retries": "9",
+        "X-Envoy-Internal": "true",
+        "X-Forwarded-For": "10.0.0.1",
+    }
+    before = len(bench.echoes["a"].asked)
+    answer = await bench.ask("main", "/m?wait=0.3&status=503", headers=asked)
+    assert answer.status == 503
+    assert len(bench.echoes["a"].asked) == before + 1
+    seen = answer.echo["headers"]
+    own = {name for name in seen if name.startswith("x-envoy")}
+    assert own <= {"x-envoy-external-address"}  # Envoy's own word for who asked
+    assert seen["x-forwarded-for"].startswith("10.0.0.1,")
+
+
 @pytest.mark.parametrize(
     ("fails", "answered", "status"), [(2, 500, 200), (3, 500, 500), (1, 502, 502), (2, 503, 200)]
 )
