@@ -6,6 +6,7 @@ the store behind it), one for the API server's calls to extension servers.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -165,7 +166,10 @@ current-context: {plan.name}
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file for its owner alone, whole or not at all."""
+    """Have a file for its owner alone with these bytes: whole or not at all. Raises OSError."""
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == data:
+            return
     part = path.with_name(path.name + ".part")
     with os.fdopen(os.open(path.with_name(part.name), _FLAGS, 0o600), "wb") as file:
         file.write(data)

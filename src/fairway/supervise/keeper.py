@@ -149,20 +149,23 @@ class Keeper:
         own = {**component.environment, MARK: records.mark(self._folder, component.name)}
         given = [f"{name}={value}" for name, value in own.items()]
         process = processes.start(["env", *given, *enter, *component.command], component.log)
-        records.write(
-            self._folder,
-            Record(
-                name=component.name,
-                process=process,
-                digest=component.digest,
-                order=self._order,
-                stop_s=component.stop_s,
-                since=clock.now(),
-                restarts=self.status.restarts,
-                reason=self.status.reason,
-            ),
-        )
+        try:
+            records.write(self._folder, self._record(process))
+        except OSError as error:  # a full disk; the mark in its environment finds it as well
+            _log.warning("%s cannot be written down: %s", component.name, error)
         return process
+
+    def _record(self, process: Process) -> Record:
+        return Record(
+            name=self.component.name,
+            process=process,
+            digest=self.component.digest,
+            order=self._order,
+            stop_s=self.component.stop_s,
+            since=clock.now(),
+            restarts=self.status.restarts,
+            reason=self.status.reason,
+        )
 
     # Watching
 

@@ -160,6 +160,22 @@ async def test_one_that_was_started_and_never_written_down_is_not_started_twice(
         assert processes.identify(pid or 0) is None
 
 
+async def test_one_that_cannot_be_written_down_is_kept_all_the_same(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk a second process must not be started beside the first."""
+
+    def full(_folder: Path, _record: records.Record) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(records, "write", full)
+    async with bench.supervisor(bench.sh("a")) as supervisor:
+        await supervisor.wait_ready()
+        assert supervisor.status("a").restarts == 0
+        await until(lambda: [*records.marked(bench.folder / "state")] == ["a"])
+    assert records.stop_all(bench.folder / "state") == ["a"]
+
+
 async def test_one_that_hangs_is_restarted(bench: Bench) -> None:
     answers = [True]
 
