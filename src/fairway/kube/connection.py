@@ -6,17 +6,21 @@ import base64
 import binascii
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import yaml
 from lightkube.config.kubeconfig import KubeConfig, SingleConfig
-from lightkube.config.models import Cluster, User, UserExec
+from lightkube.config.models import Cluster, NameValue, User, UserExec
 from lightkube.core.exceptions import ConfigError
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fairway.kit.secret import Secret
 from fairway.model.errors import InvalidInput
+
+_V1: Final = "client.authentication.k8s.io/v1"
+_V1BETA1: Final = "client.authentication.k8s.io/v1beta1"
+_ALONE: Final = {"interactive": False}  # nobody is there to be asked
 
 
 class Connection(Struct, frozen=True, kw_only=True):
@@ -92,7 +96,7 @@ def _connection(found: SingleConfig, more: Mapping[str, Any], folder: Path | Non
         key=Secret(key.decode()) if key else None,
         token_file=str(_path(token_file, folder)) if token_file else "",
         token=Secret(user.token) if user.token else None,
-        plugin=user.exec,
+        plugin=_placed(user.exec, folder),
         username=user.username or "",
         password=Secret(user.password) if user.password else None,
         insecure=cluster.insecure,
@@ -100,6 +104,13 @@ def _connection(found: SingleConfig, more: Mapping[str, Any], folder: Path | Non
         proxy=str(more.get("proxy-url") or ""),
         namespace=found.namespace,
     )
+
+
+def _placed(plugin: UserExec | None, folder: Path | None) -> UserExec | None:
+    """A plugin's command is relative to the kubeconfig if it has a slash, else looked up."""
+    if plugin is None or "/" not in plugin.command:
+        return plugin
+    return structs.replace(plugin, command=str(_path(plugin.command, folder)))
 
 
 def _path(name: str, folder: Path | None) -> Path:
@@ -139,11 +150,21 @@ def lightkube_config(connection: Connection) -> tuple[Cluster, User]:
             client_key_data=_base64((_reveal(connection.key) or "").encode()),
             token_file=connection.token_file or None,
             token=_reveal(connection.token),
-            exec=connection.plugin,
+            exec=_with_info(connection.plugin),
             username=connection.username or None,
             password=_reveal(connection.password),
         ),
     )
+
+
+def _with_info(plugin: UserExec | None) -> UserExec | None:
+    """The plugin, told which version is spoken: `v1` wants to know, and lightkube knows none."""
+    if plugin is None:
+        return None
+    info = {"apiVersion": plugin.apiVersion, "kind": "ExecCredential", "spec": _ALONE}
+    told = NameValue(name="KUBERNETES_EXEC_INFO", value=msgspec.json.encode(info).decode())
+    version = _V1BETA1 if plugin.apiVersion == _V1 else plugin.apiVersion
+    return structs.replace(plugin, apiVersion=version, env=[*(plugin.env or ()), told])
 
 
 def _base64(data: bytes) -> str | None:
@@ -152,11 +173,3 @@ def _base64(data: bytes) -> str | None:
 
 def _reveal(secret: Secret | None) -> str | None:
     return secret.reveal() if secret is not None else None
-
-
-def plugin_from(value: Any) -> UserExec:
-    """A kubeconfig's `exec` map. Raises `InvalidInput`."""
-    try:
-        return msgspec.convert(value, UserExec)
-    except msgspec.ValidationError as error:
-        raise bad(f"the exec plugin does not fit: {error}") from error

@@ -168,11 +168,14 @@ _SIMPLE: Final[dict[int, type[FairwayError]]] = {
 }
 
 
+_LONGEST_S: Final = 86_400.0  # what is more is a mistake
+
+
 def retry_after(headers: Mapping[str, str], details: Mapping[str, Any]) -> float:
     """Seconds that the server wants to be left alone; 1 where it says none."""
     for value in (headers.get("retry-after"), details.get("retryAfterSeconds")):
         try:
-            if value is not None and float(value) >= 0:
+            if value is not None and 0 <= float(value) <= _LONGEST_S:
                 return float(value)
         except (TypeError, ValueError):
             continue
@@ -226,7 +229,7 @@ def _fields(message: str, details: Mapping[str, Any]) -> tuple[FieldError, ...]:
 
 
 _STRICT: Final = re.compile(r'(?P<what>unknown field|duplicate field) "(?P<path>[^"]*)"')
-_TYPED: Final = re.compile(r"\s\.(?P<path>\S+): (?P<what>[^\n]+)")
+_TYPED: Final = re.compile(r'\s\.(?P<path>(?:"(?:[^"\\]|\\.)*"|[^\s":]|:(?! ))+): (?P<what>[^\n]+)')
 
 
 def strict_fields(message: str) -> list[FieldError]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct, structs
 
+from fairway.kit.aio import together
 from fairway.kube.caller import CALL_S, Query
 from fairway.kube.client import Kube
 from fairway.kube.errors import KubeInvalid, KubeUnavailable
@@ -226,7 +227,7 @@ class Pods:
             name, namespace, command, container=container, stdin=bool(stdin), timeout=timeout
         )
         try:
-            async with asyncio.timeout(timeout), opening as session, asyncio.TaskGroup() as group:
+            async with asyncio.timeout(timeout), opening as session, together() as group:
                 if stdin:
                     group.create_task(_feed(session, stdin))
                 async for channel, data in session.output():
