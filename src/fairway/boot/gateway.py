@@ -19,10 +19,12 @@ from fairway.cluster.layout import layout
 from fairway.cluster.setting_up import read_plan
 from fairway.gateway import own
 from fairway.gateway.envoy.bootstrap import Folder
+from fairway.gateway.envoy.process import NAME
 from fairway.gateway.service import Access, Service, Wanted
 from fairway.gateway.snapshot import Place
 from fairway.kit import clock
 from fairway.kit.aio import blocking
+from fairway.kit.processes import is_alive
 from fairway.kube import Connection, from_file
 from fairway.model.errors import Unavailable
 from fairway.native import programs
@@ -172,6 +174,18 @@ def address(settings: Settings) -> str:
     if not has_gateway(settings):
         return ""
     return f"http://NAME.localhost:{settings.gateway.http_port}"
+
+
+def port_problem(settings: Settings) -> str:
+    """Why services cannot be reached on this machine; "" when nothing is known to be in the way."""
+    record = records.read(settings.data.absolute() / "gateway" / "run", NAME)
+    if not has_gateway(settings) or (record is not None and is_alive(record.process)):
+        return ""
+    try:
+        check_ports(settings)
+    except Unavailable as error:
+        return f"{error.message} ({error.remedy})"
+    return ""
 
 
 def parts(kept: Service) -> Parts:

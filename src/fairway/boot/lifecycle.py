@@ -66,6 +66,10 @@ def up(settings: Settings, arguments: list[str], say: Say) -> Up:
         process.stop(half)
     _check_cluster(settings)
     machines.engine(settings, say)
+    from fairway.boot.gateway import port_problem  # noqa: PLC0415 much to import, for `up` only
+
+    if problem := port_problem(settings):
+        say(f"{problem}; everything else starts, and the gateway when it is free")
     say(f"starting Fairway in {settings.data}")
     running = _start(settings, arguments)
     free = shutil.disk_usage(settings.data).free

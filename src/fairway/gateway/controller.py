@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from fairway.gateway import live, statuses
+from fairway.gateway import events, live, statuses
 from fairway.gateway.compose import compose
 from fairway.gateway.refusals import ref_of
 from fairway.gateway.settling import Envoy, Settled, Settler
-from fairway.gateway.snapshot import Place, Ref, World, version_of
+from fairway.gateway.snapshot import Place, Ref, Warned, World, version_of
 from fairway.gateway.watching import BY_NAME, Watched
 from fairway.kit import clock
 from fairway.kit.aio import Wake
 from fairway.kube import Json, Kube
-from fairway.kube.errors import KubeConflict, KubeNotFound
+from fairway.kube.errors import KubeConflict, KubeExists, KubeNotFound
+from fairway.kube.kind import EVENT
 from fairway.model.errors import FairwayError
 
 _log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Controller:
         self._settler = Settler(compose, envoy, memory)
         self._assigned: Mapping[Ref, tuple[str, ...]] = {}
         self._told = Wake()
+        self._warned: set[Warned] = set()
 
     def look_again(self) -> None:
         """Envoy was started anew: make sure of what it has."""
@@ -110,7 +112,7 @@ class Controller:
             settled = self.settled
             if settled is None or settled is done:
                 await self._told.wait(_RELEASE_S)
-            elif await self._write_all(settled):
+            elif await self._write_all(settled) and await self._warn(settled):
                 done = settled
             else:
                 await asyncio.sleep(_RETRY_S)
@@ -139,6 +141,23 @@ class Controller:
                 if gone is not None:
                     group.create_task(write(ref, found, gone), name=f"status of {ref}")
         return all(results)
+
+    async def _warn(self, settled: Settled) -> bool:
+        """Let each warning be heard once."""
+        for warned in settled.told.warnings:
+            found = self.watched.find(warned.ref)
+            if found is None or warned in self._warned:
+                continue
+            try:
+                await self._kube.create(EVENT, events.event(warned, found, _now()))
+            except KubeExists:
+                pass  # it was said by a former Fairway, or another pod
+            except FairwayError as error:
+                _log.warning("an event on %s cannot be written: %s", warned.ref, error)
+                return False
+            self._warned.add(warned)
+        self._warned &= set(settled.told.warnings)
+        return True
 
     def _left(self, settled: Settled) -> list[tuple[Ref, Json]]:
         """Routes that we say nothing about any more."""

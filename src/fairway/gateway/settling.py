@@ -106,7 +106,8 @@ class Settler:
             done = await self._envoy.apply(served.snapshot)
         if isinstance(done, Rejected):
             raise Internal(f"Envoy refuses {done.names[0]} whatever is left out: {done.message}")
-        self._good = {**objects, **{ref: one.former for ref, one in held.items() if one.former}}
+        formers = {ref: one.former for ref, one in held.items() if one.former}
+        self._good = {**{ref: objects[ref] for ref in objects.keys() - held.keys()}, **formers}
         self._held = held
         told = self._compose(as_told(world, held)) if held else served
         return Settled(confirmed=done, served=served, told=told, held=held)
