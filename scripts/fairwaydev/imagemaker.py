@@ -28,6 +28,15 @@ _USER = 65532
 _DATA = "var/lib/fairway"
 _PACKAGES = "usr/local/lib/python3.11/dist-packages"
 _PROGRAMS = "opt/fairway/native"
+_LEFT_OUT = (
+    "usr/share/perl*",
+    "usr/lib/*/perl*",
+    "usr/bin/perl*",
+    "usr/lib/python3/dist-packages/pip*",
+    "usr/lib/python3/dist-packages/setuptools*",
+    "usr/lib/gcc*",
+    "usr/include/*",
+)
 _COMMAND = """#!/usr/bin/python3
 import sys
 
@@ -55,15 +64,7 @@ def recipe(version: str) -> Recipe:
         links={"usr/local/bin/docker-compose": f"/{_PROGRAMS}/fairway-compose"},
         users=(f"fairway:x:{_USER}:{_USER}::/{_DATA}:/bin/sh",),
         groups=(f"fairway:x:{_USER}:",),
-        leave_out=(
-            "usr/share/perl*",
-            "usr/lib/*/perl*",
-            "usr/bin/perl*",
-            "usr/lib/python3/dist-packages/pip*",
-            "usr/lib/python3/dist-packages/setuptools*",
-            "usr/lib/gcc*",
-            "usr/include/*",
-        ),
+        leave_out=_LEFT_OUT,
         environment={
             "SSL_CERT_FILE": certificates,
             "GIT_SSL_CAINFO": certificates,
