@@ -23,6 +23,7 @@ from fairway.kit.net import is_loopback
 from fairway.model.errors import BadFile, InvalidInput
 
 ROLES: Final = ("server", "controllers", "runner", "git", "gateway")
+_SWITCH: Final = ("auto", "on", "off")
 _GIB: Final = 1024**3
 _PREFIX: Final = "FAIRWAY_"
 # read elsewhere in this file, not as SECTION__KEY
@@ -324,4 +325,24 @@ def _checked(settings: Settings) -> Settings:
             code="listen-unsafe",
             remedy="give --tls-cert and --tls-key, or --behind-proxy where a proxy ends TLS",
         )
+    _check_cluster(settings)
     return settings
+
+
+def _check_cluster(settings: Settings) -> None:
+    switches = {
+        "cluster.embedded": settings.cluster.embedded,
+        "gateway.enabled": settings.gateway.enabled,
+    }
+    for name, value in switches.items():
+        if value not in _SWITCH:
+            raise InvalidInput(
+                f"{name} is {value!r}, not one of {', '.join(_SWITCH)}", code="bad-setting"
+            )
+    if settings.cluster.kubeconfig and settings.cluster.embedded == "on":
+        raise InvalidInput(
+            "cluster.kubeconfig names an existing cluster instead of the embedded one, which"
+            ' cluster.embedded = "on" asks for',
+            code="bad-setting",
+            remedy="leave one of them out; `fairway cluster add` registers further clusters",
+        )

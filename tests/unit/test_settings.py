@@ -81,3 +81,22 @@ def test_loopback_needs_nothing(tmp_path: Path) -> None:
 )
 def test_an_address_may_say_its_port(address: str, found: tuple[str, int]) -> None:
     assert endpoint(address, 7) == found
+
+
+@pytest.mark.parametrize("section", ["cluster", "gateway"])
+def test_a_switch_that_is_no_word_of_ours_is_refused(tmp_path: Path, section: str) -> None:
+    key = {"cluster": "embedded", "gateway": "enabled"}[section]
+    for value in ("auto", "on", "off"):
+        settings.load(tmp_path, {section: {key: value}})
+    with pytest.raises(FairwayError) as raised:
+        settings.load(tmp_path, {section: {key: "yes"}})
+    assert f"{section}.{key}" in str(raised.value)
+
+
+def test_an_existing_cluster_and_an_embedded_one_that_was_asked_for_exclude_each_other(
+    tmp_path: Path,
+) -> None:
+    settings.load(tmp_path, {"cluster": {"kubeconfig": "/k"}})
+    with pytest.raises(FairwayError) as raised:
+        settings.load(tmp_path, {"cluster": {"kubeconfig": "/k", "embedded": "on"}})
+    assert "cluster add" in raised.value.remedy

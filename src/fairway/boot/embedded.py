@@ -21,6 +21,7 @@ from fairway.cluster.setting_up import Ground, Wanted
 from fairway.cluster.status import ClusterState, ClusterStatus
 from fairway.kit import clock
 from fairway.kit.aio import blocking
+from fairway.model.errors import Unavailable
 from fairway.native import programs
 from fairway.native.programs import Programs
 from fairway.settings import Settings, machine_arch, proxy_environment
@@ -39,6 +40,15 @@ def wanted_here(settings: Settings) -> bool:
     if "controllers" not in settings.roles or settings.cluster.embedded == "off":
         return False
     return not (settings.cluster.kubeconfig and settings.cluster.embedded == "auto")
+
+
+def obstacle(settings: Settings) -> Unavailable | None:
+    """What keeps this machine from embedding a cluster that it shall have, and a start does not
+    mend by itself; None when there is nothing. Blocks.
+    """
+    found = host.obstacle() if wanted_here(settings) else None
+    mendable = found is not None and found.code == "cluster-programs-missing" and host.may_install()
+    return None if mendable else found
 
 
 def fleet(settings: Settings, installation: str, beside: Beside | None = None) -> Fleet | None:

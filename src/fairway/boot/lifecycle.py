@@ -64,7 +64,7 @@ def up(settings: Settings, arguments: list[str], say: Say) -> Up:
     if (half := process.find_starting(settings.data)) is not None:
         say(f"ending a start that was interrupted (pid {half.pid})")
         process.stop(half)
-    _check_cluster(settings)
+    _check_cluster(settings, say)
     machines.engine(settings, say)
     from fairway.boot.gateway import port_problem  # noqa: PLC0415 much to import, for `up` only
 
@@ -81,12 +81,17 @@ def up(settings: Settings, arguments: list[str], say: Say) -> Up:
     return _up(settings, running, fresh=True)
 
 
-def _check_cluster(settings: Settings) -> None:
-    """An existing cluster's kubeconfig that cannot be used is told before anything starts."""
+def _check_cluster(settings: Settings, say: Say) -> None:
+    """An existing cluster's kubeconfig that cannot be used is told before anything starts; where
+    none can be embedded, everything else starts without.
+    """
+    from fairway.boot import embedded  # noqa: PLC0415 much to import, for `up` only
     from fairway.cluster import kubeconfig  # noqa: PLC0415 only where there is one
 
     if settings.cluster.kubeconfig:
         kubeconfig.load(Path(settings.cluster.kubeconfig), settings.cluster.context)
+    if (obstacle := embedded.obstacle(settings)) is not None:
+        say(f"no cluster is started here: {obstacle}; {obstacle.remedy}")
 
 
 def _start(settings: Settings, arguments: list[str]) -> Running:

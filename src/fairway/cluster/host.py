@@ -130,12 +130,17 @@ def said(*command: str) -> str:
     return done.stdout
 
 
+def may_install() -> bool:
+    """Whether we are root on a system with apt."""
+    return os.geteuid() == 0 and shutil.which("apt-get", path=_PATH) is not None
+
+
 def install(say: Callable[[str], None]) -> bool:
     """As root where apt is: have Debian's packages; whether they were installed.
 
     Raises Unavailable (`cluster-command-failed`); may be retried.
     """
-    if os.geteuid() != 0 or shutil.which("apt-get", path=_PATH) is None:
+    if not may_install():
         return False
     say(f"installing {' '.join(PACKAGES)} from Debian's packages for the cluster")
     quiet = ("/usr/bin/env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q")
