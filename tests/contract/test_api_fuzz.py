@@ -20,6 +20,7 @@ from fairway.api.app import api_app
 from fairway.store.database import Database, sqlite_url
 from fairway.store.schema import metadata
 from fairway.testing.apiworld import ApiWorld, Current
+from fairway.testing.clusters import ClusterWorld
 
 CURRENT = Current()
 APP = api_app(CURRENT)  # type: ignore[arg-type]  # it stands for Services
@@ -33,6 +34,7 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     database = Database(sqlite_url(folder / "fairway.db"), durable=False)
     metadata.create_all(database.engine)
     CURRENT.world = ApiWorld(database, folder)
+    ClusterWorld(CURRENT.world)
     yield CURRENT.world.token("ada")
     database.close()
     shutil.rmtree(folder, ignore_errors=True)

@@ -290,7 +290,6 @@ CLUSTERS: Final = Kind(
     name="clusters",
     one="cluster",
     path="/clusters",
-    detail="/clusters/{name}",
     item=Cluster,
     aliases=("cluster",),
     label=lambda one: one.name,
@@ -302,11 +301,7 @@ CLUSTERS: Final = Kind(
         "NODES": lambda one: f"{one.nodes_ready}/{one.nodes}" if one.nodes else "",
         "REASON": lambda one: one.reason,
     },
-    wide={
-        "SERVER": lambda one: one.server,
-        "NAMESPACES": lambda one: ",".join(one.namespaces),
-        "SECRET": lambda one: one.secret,
-    },
+    wide={"SERVER": lambda one: one.server, "SECRET": lambda one: one.secret},
     pages=False,
 )
 
