@@ -177,3 +177,11 @@ def _resolved(route: Route, resolver: Resolver) -> Verdict:
     if not wrong:
         return yes("ResolvedRefs", "all that it refers to is there")
     return no(wrong[0].reason, "; ".join(dict.fromkeys(each.message for each in wrong)))
+
+
+def services_of(route: Route) -> set[tuple[str, str]]:
+    """The Services that a route leads to: namespaces and names."""
+    refs = [share.ref for rule in route.rules for share in rule.shares]
+    refs += [mirror.backend_ref for rule in route.rules for mirror in rule.filters.mirrors]
+    plain = [each for each in refs if each.kind == "Service"]
+    return {(each.namespace or route.ref.namespace, each.name) for each in plain}

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from msgspec import ValidationError
 
+from fairway.gateway.backend_tls import Policies
 from fairway.gateway.grants import From, Grants, To
 from fairway.gateway.objects.gateway import GROUP
 from fairway.gateway.objects.meta import head, read
@@ -23,7 +24,7 @@ from fairway.gateway.snapshot import ClusterName, Ref, Use, World
 
 H2: Final = frozenset({"kubernetes.io/h2c", "h2c", "grpc"})
 _TLS: Final = frozenset({"kubernetes.io/wss", "https", "tls", "wss", "ssl"})
-_GRPC_REFUSES: Final = frozenset({"kubernetes.io/ws", "ws", "http"})
+_GRPC_REFUSES: Final = frozenset({"kubernetes.io/ws", "kubernetes.io/wss", "ws", "wss", "http"})
 
 
 class Unresolved(NamedTuple):
@@ -82,9 +83,10 @@ class Services:
 class Resolver:
     """References of routes to Services, with the grants that allow them."""
 
-    def __init__(self, services: Services, grants: Grants) -> None:
+    def __init__(self, services: Services, grants: Grants, policies: Policies) -> None:
         self.services = services
         self._grants = grants
+        self.policies = policies
 
     def resolve(self, route: Ref, to: BackendObject, *, mirror: bool) -> ClusterName | Unresolved:
         """The cluster of a reference. A mirror has a cluster of its own, so that copies are not
@@ -100,10 +102,22 @@ class Resolver:
             why = f"Service {namespace}/{to.name} has no TCP port {to.port}"
             return Unresolved("BackendNotFound", why)
         grpc = route.kind == "GRPCRoute"
-        if port.app_protocol in (_TLS | _GRPC_REFUSES if grpc else _TLS):
-            what = f"port {to.port} of Service {namespace}/{to.name} speaks {port.app_protocol}"
-            return Unresolved("UnsupportedProtocol", f"{what}, which {route.kind} cannot use")
+        if wrong := self._unspoken(route, namespace, to.name, port):
+            return Unresolved("UnsupportedProtocol", wrong)
         return ClusterName(_use(grpc, mirror), namespace, to.name, to.port, spec.version)
+
+    def _unspoken(self, route: Ref, namespace: str, name: str, port: ServicePort) -> str:
+        """Why a port cannot be spoken to, or an empty text."""
+        what = f"port {port.port} of Service {namespace}/{name}"
+        spoken = port.app_protocol.lower()
+        policy = self.policies.of((namespace, name), port.name)
+        if policy is not None and not policy.accepted.holds:
+            return f"{what}: {policy.ref} cannot be obeyed: {policy.accepted.message}"
+        if policy is None and spoken in _TLS:
+            return f"{what} speaks {spoken}, which needs a BackendTLSPolicy"
+        if route.kind == "GRPCRoute" and spoken in _GRPC_REFUSES:
+            return f"{what} speaks {spoken}, which no GRPCRoute can use"
+        return ""
 
     def _refused(self, route: Ref, to: BackendObject, namespace: str) -> Unresolved | None:
         if (to.group, to.kind) not in {("", "Service"), ("core", "Service")}:

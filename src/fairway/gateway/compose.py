@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fairway.gateway.addresses import Granted, Wish, assign
-from fairway.gateway.attach import Attachments, route_status
+from fairway.gateway.attach import Attachments, route_status, services_of
+from fairway.gateway.backend_tls import Policies, Service, policy_status
 from fairway.gateway.backends import Resolver, Services
 from fairway.gateway.balancers import (
     Balancer,
@@ -51,7 +52,8 @@ class _Composer:
         self._world = world
         self._grants = Grants(world.of("ReferenceGrant"))
         self._secrets = Secrets(world, self._grants)
-        self._resolver = Resolver(Services(world), self._grants)
+        policies = Policies(world, self._secrets)
+        self._resolver = Resolver(Services(world), self._grants, policies)
         self._statuses: dict[Ref, Mapping[str, Any]] = {}
         self._warnings: list[Warned] = []
 
@@ -74,6 +76,7 @@ class _Composer:
         snapshot, origin = draft.done()
         self._of_classes()
         self._of_routes(routes, attachments)
+        self._of_policies(attachments)
         self._statuses |= {
             each.ref: gateway_status(each, attachments.counts()) for each in gateways
         }
@@ -94,8 +97,18 @@ class _Composer:
 
     def _of_routes(self, routes: list[Route], attachments: Attachments) -> None:
         for route in routes:
-            judged = attachments.judged.get(route.ref, [])
-            self._statuses[route.ref] = route_status(route, judged, self._resolver)
+            if judged := attachments.judged.get(route.ref):
+                self._statuses[route.ref] = route_status(route, judged, self._resolver)
+
+    def _of_policies(self, attachments: Attachments) -> None:
+        leading: dict[Service, set[Ref]] = {}
+        for each in attachments.attached:
+            for service in services_of(each.route):
+                leading.setdefault(service, set()).add(each.listener.gateway)
+        for policy in self._resolver.policies.all:
+            gateways = {ref for name in policy.services for ref in leading.get(name, ())}
+            if gateways:
+                self._statuses[policy.ref] = policy_status(policy, gateways)
 
     def _of_ingresses(self, gateways: list[Gateway]) -> Served:
         world = self._world

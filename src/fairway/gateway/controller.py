@@ -160,10 +160,10 @@ class Controller:
         return True
 
     def _left(self, settled: Settled) -> list[tuple[Ref, Json]]:
-        """Routes that we say nothing about any more."""
+        """Routes and policies that we say nothing about any more."""
         return [
             (ref, found)
-            for kind in statuses.ROUTES
+            for kind in statuses.SHARED
             for found in self.watched.of(kind)
             if (ref := ref_of(kind, found)) not in settled.told.statuses
         ]

@@ -15,6 +15,8 @@ FEATURES: Final = tuple(
             "GatewayHTTPSListenerDetectMisdirectedRequests",
             "GatewayPort8080",
             "GatewayStaticAddresses",
+            "BackendTLSPolicy",
+            "BackendTLSPolicySANValidation",
             "GRPCRoute",
             "GRPCRouteNamedRouteRule",
             "HTTPRoute",

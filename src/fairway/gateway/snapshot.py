@@ -21,7 +21,14 @@ INGRESS_CONTROLLER: Final = "fairway.dev/ingress-controller"
 CLASS: Final = "fairway"  # of the GatewayClass and the IngressClass that an installation makes
 
 # Kinds that compose() reads. Where one is not installed in a cluster, leave it out.
-GATEWAY_KINDS: Final = ("GatewayClass", "Gateway", "HTTPRoute", "GRPCRoute", "ReferenceGrant")
+GATEWAY_KINDS: Final = (
+    "GatewayClass",
+    "Gateway",
+    "HTTPRoute",
+    "GRPCRoute",
+    "ReferenceGrant",
+    "BackendTLSPolicy",
+)
 CORE_KINDS: Final = ("Service", "EndpointSlice", "Secret", "ConfigMap", "Namespace")
 INGRESS_KINDS: Final = ("Ingress", "IngressClass")
 KINDS: Final = (*GATEWAY_KINDS, *CORE_KINDS, *INGRESS_KINDS)
@@ -73,6 +80,7 @@ class Place(Struct, frozen=True):
     own_binds: tuple[str, ...] = ()  # further addresses of that Gateway, such as 127.0.0.1
     http_port: int = 8080  # where Ingress objects are served on `own_binds`
     https_port: int = 8443  # see http_port
+    system_authorities: str = "/etc/ssl/certs/ca-certificates.crt"  # for TLS to backends
     access_log: str = ""  # a file for sampled access logs; empty is none
     access_log_percent: float = 1.0
 

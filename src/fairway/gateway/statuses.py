@@ -8,6 +8,11 @@ from typing import Any, Final
 from fairway.gateway.snapshot import CONTROLLER, Object, Ref
 
 ROUTES: Final = ("HTTPRoute", "GRPCRoute")
+# Kinds in whose statuses several controllers write, and the list that they share.
+SHARED: Final[Mapping[str, str]] = {
+    **dict.fromkeys(ROUTES, "parents"),
+    "BackendTLSPolicy": "ancestors",
+}
 
 
 def wanted(status: Mapping[str, Any], found: Object, now: str) -> dict[str, Any] | None:
@@ -18,17 +23,19 @@ def wanted(status: Mapping[str, Any], found: Object, now: str) -> dict[str, Any]
     """
     before: Mapping[str, Any] = found.get("status") or {}
     merged = {**_kept(before, status), **_timed(status, before, now)}
-    if "parents" in status:
-        merged["parents"] = [*_others(before), *merged["parents"]]
+    for shared in {"parents", "ancestors"} & set(status):
+        merged[shared] = [*_others(before, shared), *merged[shared]]
     return None if merged == {**before} else merged
 
 
 def withdrawn(kind: str, found: Object) -> dict[str, Any] | None:
-    """The status of a route that is no longer ours to judge; None where it says nothing of ours."""
+    """The status of a route or policy that is no longer ours to judge; None where it says nothing
+    of ours."""
     before: Mapping[str, Any] = found.get("status") or {}
-    if kind not in ROUTES or len(others := _others(before)) == len(before.get("parents", ())):
+    shared = SHARED.get(kind, "")
+    if not shared or len(others := _others(before, shared)) == len(before.get(shared, ())):
         return None
-    return {**before, "parents": others}
+    return {**before, shared: others}
 
 
 def _kept(before: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,9 +43,9 @@ def _kept(before: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any
     return {key: value for key, value in before.items() if key not in status}
 
 
-def _others(before: Mapping[str, Any]) -> list[Any]:
-    parents: Iterable[Mapping[str, Any]] = before.get("parents") or ()
-    return [one for one in parents if one.get("controllerName") != CONTROLLER]
+def _others(before: Mapping[str, Any], shared: str) -> list[Any]:
+    entries: Iterable[Mapping[str, Any]] = before.get(shared) or ()
+    return [one for one in entries if one.get("controllerName") != CONTROLLER]
 
 
 def _timed(new: Mapping[str, Any], old: Mapping[str, Any], now: str) -> dict[str, Any]:
@@ -64,7 +71,7 @@ def _listed(new: Iterable[Any], old: Iterable[Any], now: str) -> list[Any]:
 
 
 def _identity(one: Mapping[str, Any]) -> str:
-    parent: Mapping[str, Any] = one.get("parentRef") or {}
+    parent: Mapping[str, Any] = one.get("parentRef") or one.get("ancestorRef") or {}
     said = [one.get("name", ""), one.get("controllerName", ""), *sorted(parent.items())]
     return repr(said)
 
@@ -83,9 +90,9 @@ def _conditions(
 
 
 def applied(ref: Ref, found: Object, status: Mapping[str, Any]) -> dict[str, Any]:
-    """What is sent by server-side apply. Conditional for routes: their list of parents is one
+    """What is sent by server-side apply. Conditional where the list of parents or ancestors is one
     value, in which other controllers write as well."""
     meta = {"name": ref.name, **({"namespace": ref.namespace} if ref.namespace else {})}
-    if ref.kind in ROUTES:
+    if ref.kind in SHARED:
         meta["resourceVersion"] = found["metadata"]["resourceVersion"]
     return {"metadata": meta, "status": {**status}}

@@ -18,14 +18,15 @@ GATEWAY: Final = Kind(_API, "v1", "gateways", "Gateway")
 HTTP_ROUTE: Final = Kind(_API, "v1", "httproutes", "HTTPRoute")
 GRPC_ROUTE: Final = Kind(_API, "v1", "grpcroutes", "GRPCRoute")
 REFERENCE_GRANT: Final = Kind(_API, "v1beta1", "referencegrants", "ReferenceGrant")
+BACKEND_TLS: Final = Kind(_API, "v1", "backendtlspolicies", "BackendTLSPolicy")
 INGRESS_CLASS: Final = Kind(
     "networking.k8s.io", "v1", "ingressclasses", "IngressClass", namespaced=False
 )
 BY_NAME: Final[Mapping[str, Kind]] = {
     kind.kind: kind
     for kind in (
-        GATEWAY_CLASS, GATEWAY, HTTP_ROUTE, GRPC_ROUTE, REFERENCE_GRANT, SERVICE, ENDPOINT_SLICE,
-        SECRET, CONFIG_MAP, NAMESPACE, INGRESS, INGRESS_CLASS,
+        GATEWAY_CLASS, GATEWAY, HTTP_ROUTE, GRPC_ROUTE, REFERENCE_GRANT, BACKEND_TLS, SERVICE,
+        ENDPOINT_SLICE, SECRET, CONFIG_MAP, NAMESPACE, INGRESS, INGRESS_CLASS,
     )
 }  # fmt: skip
 _OF_SECRETS: Final = ("tls.crt", "tls.key", "ca.crt")

@@ -168,7 +168,12 @@ async def _read(reader: asyncio.StreamReader, *, head: bool) -> Answer:
 
 @contextlib.asynccontextmanager
 async def serving(
-    folder: Path, objects: Sequence[Object], backends: Mapping[str, dict[str, Any]], **place: Any
+    folder: Path,
+    objects: Sequence[Object],
+    backends: Mapping[str, dict[str, Any]],
+    *,
+    secure: ssl.SSLContext | None = None,
+    **place: Any,
 ) -> AsyncIterator[Bench]:
     """A gateway for these objects. `backends` are Services by name, each with one server."""
     async with contextlib.AsyncExitStack() as stack:
@@ -176,7 +181,7 @@ async def serving(
         objects = list(objects)
         for name, more in backends.items():
             echo = echoes[name] = Echo(name)
-            server = await asyncio.start_server(echo.client, "127.0.0.1", 0)
+            server = await asyncio.start_server(echo.client, "127.0.0.1", 0, ssl=secure)
             await stack.enter_async_context(server)
             echo.address = server.sockets[0].getsockname()[:2]
             objects += service(name, [echo.address], **more)

@@ -55,6 +55,21 @@ spec:
     sessionPersistence: {type: Header, sessionName: X-Session}
     backendRefs: [{name: a, port: 80}]
   - backendRefs: [{name: a, port: 80}, {name: gone, port: 80}]
+---
+kind: BackendTLSPolicy
+metadata: {name: to-a}
+spec:
+  targetRefs: [{group: "", kind: Service, name: a}]
+  validation:
+    hostname: a.com
+    caCertificateRefs: [{group: "", kind: ConfigMap, name: ca}]
+    subjectAltNames: [{type: Hostname, hostname: "*.a.com"}, {type: URI, uri: "spiffe://x/y"}]
+---
+kind: BackendTLSPolicy
+metadata: {name: to-b}
+spec:
+  targetRefs: [{group: "", kind: Service, name: b, sectionName: web}]
+  validation: {hostname: b.com, wellKnownCACertificates: System}
 """
 
 

@@ -106,6 +106,15 @@ spec:
         selector: {matchExpressions: [{key: a, operator: In, values: [b]}]}
       kinds: [{kind: HTTPRoute}]
 ---
+kind: BackendTLSPolicy
+metadata: {name: bad}
+spec:
+  targetRefs: [{group: "", kind: Service, name: bad, sectionName: web}]
+  validation:
+    hostname: bad.com
+    caCertificateRefs: [{group: "", kind: ConfigMap, name: ca}]
+    subjectAltNames: [{type: Hostname, hostname: x.com}]
+---
 kind: ReferenceGrant
 metadata: {name: bad}
 spec:

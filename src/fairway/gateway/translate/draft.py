@@ -29,7 +29,7 @@ class Draft:
 
     def __init__(self, world: World, resolver: Resolver) -> None:
         self._place = world.place
-        self._services = resolver.services
+        self._resolver = resolver
         self._writer = Writer(resolver)
         self._held: dict[ResourceKind, dict[str, Resource]] = {
             "listeners": {},
@@ -100,9 +100,9 @@ class Draft:
         """The snapshot, with the clusters that its routes need, and whose each resource is."""
         for name, owners in sorted(self._writer.clusters.items()):
             whose = {*owners, Ref("Service", name.namespace, name.service)}
-            cluster = clusters.cluster(name, self._services, self._place.folder)
+            cluster = clusters.cluster(name, self._resolver, self._place.folder)
             self._put("clusters", cluster, whose)
-            found = clusters.endpoints(name, self._services.endpoints(name))
+            found = clusters.endpoints(name, self._resolver.services.endpoints(name))
             self._held["endpoints"][str(name)] = found
             self._origin[f"endpoints/{name}"] = whose
         self._held["clusters"][NOWHERE] = clusters.nowhere()
