@@ -26,11 +26,15 @@ def tell(ground: Ground, screen: Screen) -> list[Outcome]:
     screen.say("Base images come from Debian's packages: no registry is needed but Fairway's own.")
     ground.base_images()
     ground.repositories()
+    ground.allow()
     ground.ready_s = screen.seconds()
     for service in SERVICES:
+        if service == "ratings":
+            ground.cluster()  # they are tried in a namespace
         screen.chapter(f"{service}: {story.ABOUT[service]}")
         outcomes.append(story.must_pass(ground, story.push(ground, service, "first push")))
-    screen.say("\n  [cyan]6[/] the deployment comes with a later version of Fairway (issue 3/3)")
+    screen.chapter("The site is live")
+    story.visit(ground)
     screen.chapter("A push that fails its tests")
     title = story.break_search(ground)
     screen.say("Its unit tests pass, its image is built: only the real database shows the mistake.")
@@ -52,6 +56,8 @@ def close(ground: Ground, screen: Screen, outcomes: list[Outcome], *, leave: boo
     screen.command(f"export FAIRWAY_CONTEXTS={ground.contexts} PATH=$PATH:{ROOT}/.venv/bin")
     for words in (
         "fairway get builds",
+        f"xdg-open {ground.address}",
+        "fairway kubectl get all -n webflix",
         "fairway get images --candidates",
         "fairway describe build webflix/catalogue#2",
         "fairway logs 2 api --repo webflix/catalogue",
@@ -61,10 +67,10 @@ def close(ground: Ground, screen: Screen, outcomes: list[Outcome], *, leave: boo
         screen.command(words)
 
 
-def write_summary(path: Path, outcomes: list[Outcome], wrong: list[str]) -> None:
+def write_summary(path: Path, outcomes: list[Outcome], wrong: list[str], site: str) -> None:
     """What happened, for programs."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = {"ok": not wrong, "wrong": wrong, "builds": story.plain(outcomes)}
+    data = {"ok": not wrong, "wrong": wrong, "site": site, "builds": story.plain(outcomes)}
     path.write_text(json.dumps(data, indent=2) + "\n")
 
 
@@ -117,7 +123,7 @@ def main() -> int:
     try:
         outcomes = tell(ground, screen)
         wrong = story.check(outcomes)
-        write_summary(kept, outcomes, wrong)
+        write_summary(kept, outcomes, wrong, ground.address)
         close(ground, screen, outcomes, leave=leave)
         screen.save(kept.parent, None if wrong else picture)
     except (Trouble, FairwayError) as error:

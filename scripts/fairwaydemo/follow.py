@@ -18,6 +18,7 @@ PARTS = {
     "test-image": ("2", "the image's stage `test` built and pushed"),
     "unit-in-image": ("2", "the unit tests once more, inside that image"),
     "image": ("2", "the image built, pushed, known by its digest"),
+    "environment": ("3", "a test environment, alive until the tests have ended"),
     "database": ("3", "a live database for the tests"),
     "catalogue": ("3", "a live container"),
     "ratings": ("3", "a live container"),
@@ -26,6 +27,7 @@ PARTS = {
     "contract": ("4", "the contract between ratings and catalogue held"),
     "site": ("4", "the whole site tested, end to end"),
     "load": ("5", "Locust; its thresholds gate"),
+    "deploy": ("6", "deployed into the namespace webflix, by the repository's own rights"),
     "tell": ("7", "a notification is sent"),
 }
 

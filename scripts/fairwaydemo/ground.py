@@ -10,14 +10,18 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.request
 import zlib
 from pathlib import Path
 from typing import Any
 
 from fairway.client import context
 from fairway.client.http import Api
-from fairway.client.wire.system import System
+from fairway.client.wire.common import Page
+from fairway.client.wire.system import Component, System
+from fairway.native import programs
 from fairwaydemo.screen import Screen
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +30,14 @@ ORGANISATION = "webflix"
 SERVICES = ("catalogue", "ratings", "storefront")
 PATIENCE_S = 60.0
 USUAL_PORT = 8480
+GATEWAY_PORT, GATEWAY_TLS_PORT = 8080, 8443
+CLUSTER_PATIENCE_S = 1800.0  # the Go programs are built the first time
 NEEDED = 4 * 1024**3  # bytes; half of it is what Fairway wants free before it begins a build
+
+
+CLUSTER_PARTS = ("cluster local", "gateway")
+SITE = "webflix.localhost"
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Trouble(Exception):
@@ -56,6 +67,9 @@ class Ground:
         self.registry = ""
         self.token = ""
         self.ready_s = 0.0  # from the demo's start to the first push
+        self.gateway = 0  # its port for HTTP
+        self._gateway_tls = 0
+        self._allowing: threading.Thread | None = None
         self._api: Api | None = None
 
     @property
@@ -68,6 +82,9 @@ class Ground:
     def environment(self) -> dict[str, str]:
         """For child processes: our context, no prompts."""
         mine = {"FAIRWAY_CONTEXTS": str(self.contexts), "GIT_TERMINAL_PROMPT": "0"}
+        if self.gateway:
+            mine["FAIRWAY_GATEWAY__HTTP_PORT"] = str(self.gateway)
+            mine["FAIRWAY_GATEWAY__HTTPS_PORT"] = str(self._gateway_tls)
         known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
         direct = ",".join(filter(None, [known, "127.0.0.1", "localhost"]))
         return {**os.environ, **mine, "no_proxy": direct, "NO_PROXY": direct}
@@ -148,6 +165,9 @@ class Ground:
         port = free_port()
         if port != USUAL_PORT:
             self.screen.note(f"port {USUAL_PORT} is taken: Fairway gets port {port}")
+        self.gateway, self._gateway_tls = free_port(GATEWAY_PORT), free_port(GATEWAY_TLS_PORT)
+        if self.gateway != GATEWAY_PORT:
+            self.screen.note(f"port {GATEWAY_PORT} is taken: the gateway gets port {self.gateway}")
         words = ["up", "--data", str(self.data), "--port", str(port), "--capacity", "2"]
         self.screen.command(f"fairway {' '.join(words)}")
         with self.screen.waiting("starting Fairway"):
@@ -176,6 +196,73 @@ class Ground:
             took = time.monotonic() - began
             size = item["size"] / 1024**2
             self.screen.note(f"library/{name:<9} {size:6.1f} MB  {how}, {took:.1f} s")
+
+    # ---- the cluster -----------------------------------------------------------------------------
+
+    def cluster(self) -> None:
+        """Wait for the cluster and the gateway, saying how far they are. Raises Trouble."""
+        began = time.monotonic()
+        told = ""
+        with self.screen.waiting("the cluster comes along"):
+            while True:
+                parts = {one.name: one for one in self._components()}
+                wanted = [one for name, one in parts.items() if name in CLUSTER_PARTS]
+                if len(wanted) == len(CLUSTER_PARTS) and all(one.healthy for one in wanted):
+                    break
+                why = "; ".join(one.reason or one.detail or one.state for one in wanted)
+                why = programs.progress(ROOT) or why or "not begun"
+                if why != told:
+                    self.screen.now(f"the cluster | {why}")
+                told = why
+                if time.monotonic() - began > CLUSTER_PATIENCE_S:
+                    raise Trouble(f"the cluster is not ready: {why}\n  `fairway doctor` says more")
+                _pause()
+            if self._allowing is not None:
+                self._allowing.join(PATIENCE_S)
+        self.screen.note(f"the cluster is ready; this waited {time.monotonic() - began:.0f} s")
+
+    def _components(self) -> list[Component]:
+        return self.api.get("/components", Page[Component]).items
+
+    @property
+    def address(self) -> str:
+        """Where the site is."""
+        return f"http://{SITE}:{self.gateway}/"
+
+    def allow(self) -> None:
+        """Give the repositories a namespace, and rights in it alone: as soon as there is a cluster,
+        beside the first build.
+        """
+        access = ROOT / "examples" / "webflix" / "access.yaml"
+        self.screen.command(f"fairway kubectl apply -f {access.relative_to(ROOT)}")
+        self.screen.note("that waits for the cluster, whose programs may still be being built")
+        self._allowing = threading.Thread(target=self._allow, args=(access,), daemon=True)
+        self._allowing.start()
+
+    def _allow(self, access: Path) -> None:
+        until = time.monotonic() + CLUSTER_PATIENCE_S
+        while time.monotonic() < until:
+            try:
+                self.fairway("kubectl", "apply", "-f", access)
+            except Trouble:
+                time.sleep(1.0)
+            else:
+                return
+
+    def site(self) -> str:
+        """The front page of the deployed site, as a visitor's browser would get it."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.gateway}/", headers={"Host": SITE}
+        )
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                with _direct.open(request, timeout=10) as reply:
+                    return reply.read().decode()
+            except OSError as error:
+                if time.monotonic() > until:
+                    raise Trouble(f"{self.address} does not answer: {error}") from error
+            _pause()
 
     # ---- repositories ----------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from fairwaydemo.follow import follow, seconds
 from fairwaydemo.ground import ORGANISATION, Ground, Trouble
 
 PATIENCE_S = 60.0
+FILM = "Metropolis"
 ABOUT = {
     "catalogue": "which films there are: Python over PostgreSQL",
     "ratings": "what people think of them: Go, compiled in a multi-stage build",
@@ -69,6 +70,20 @@ def must_pass(ground: Ground, outcome: Outcome) -> Outcome:
     logs = ground.fairway(*words, check=False)
     why = ground.fairway("describe", "build", f"{slug}#{outcome.number}", check=False)
     raise Trouble(f"{slug}#{outcome.number} should have passed:\n{why}\n{logs}")
+
+
+def visit(ground: Ground) -> None:
+    """Look at the deployed site through the gateway. Raises Trouble."""
+    page = ground.site()
+    if FILM not in page:
+        raise Trouble(f"{ground.address} shows no {FILM}:\n{page[:500]}")
+    screen = ground.screen
+    screen.say(f"  {screen.mark('passed')} [cyan]6[/] [bold]{ground.address}[/] shows its films")
+    pods = ground.fairway("kubectl", "get", "pods", "--namespace", ORGANISATION, "--output", "name")
+    screen.note(f"in the namespace {ORGANISATION}: {', '.join(pods.replace('pod/', '').split())}")
+    left = ground.fairway("kubectl", "get", "namespaces", "--output", "name").split()
+    tests = [name for name in left if name.startswith("namespace/env-")]
+    screen.note(f"namespaces of test environments that are left: {len(tests)}")
 
 
 def break_search(ground: Ground) -> str:

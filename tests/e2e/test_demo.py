@@ -25,6 +25,7 @@ class Shown:
         self.text = text
         self.builds = summary["builds"]
         self.wrong = summary["wrong"]
+        self.site = summary["site"]
         self.folder = folder
 
 
@@ -85,9 +86,11 @@ def test_a_retry_of_one_step_carries_the_others_and_keeps_the_digest(shown: Show
     assert {one["digest"] for one in first["images"]} == {one["digest"] for one in again["images"]}
 
 
-def test_it_shows_the_table_and_that_the_deployment_comes_later(shown: Shown) -> None:
+def test_it_shows_the_table_and_the_site_that_answers_through_the_gateway(shown: Shown) -> None:
     assert "CANDIDATE" in shown.text
-    assert "the deployment comes with" in shown.text
+    assert shown.site.startswith("http://webflix.localhost:")
+    assert f"{shown.site} shows its films" in shown.text
+    assert shown.text.count("deployed into the namespace webflix") >= 3
 
 
 def test_it_leaves_nothing(shown: Shown) -> None:

@@ -255,7 +255,7 @@ async def _exec(
     courses: Mapping[str, Any],
     trusted: bool,
 ) -> str:
-    from fairway.boot import machines, opening  # noqa: PLC0415 only exec needs an engine
+    from fairway.boot import opening  # noqa: PLC0415 only exec needs an engine
     from fairway.boot.environments import environment_remains  # noqa: PLC0415
     from fairway.docker.client import Docker  # noqa: PLC0415
     from fairway.pipeline.engines.docker import DockerEngine  # noqa: PLC0415
@@ -267,10 +267,7 @@ async def _exec(
     docker: Docker | None = None
     kinds = {graph.type for graph in graphs}
     if "docker" in kinds and engine == "docker":
-        found = machines.engine(settings, say, note=False)
-        if found is None:
-            raise Unavailable("there is no Docker Engine", code="docker-unavailable")
-        docker = Docker(found.host)
+        docker = Docker(_engine_host(settings, say))
     ports = opening.runner_ports(settings, docker, owner, "")
     engines: dict[str, Any] = {}
     if docker is not None:
@@ -286,6 +283,15 @@ async def _exec(
         if docker is not None:
             docker.close()
     return str(status)
+
+
+def _engine_host(settings: Settings, say: Say) -> str:
+    from fairway.boot import machines  # noqa: PLC0415 only exec needs an engine
+
+    found = machines.engine(settings, say, note=False)
+    if found is None:
+        raise Unavailable("there is no Docker Engine", code="docker-unavailable")
+    return found.host
 
 
 def examine(settings: Settings) -> list[Checked]:

@@ -16,8 +16,10 @@ from fairway.model.build import Build, BuildEvent, Retry
 from fairway.model.errors import BadFile, Conflict, Internal
 from fairway.model.repository import Repository
 from fairway.pipeline import making, pinning, planning, triggers
+from fairway.pipeline.compile import Renderer
 from fairway.pipeline.draft import Draft, Signatures, Sources, Templates
 from fairway.pipeline.facts import Installation, context_of
+from fairway.pipeline.imports import JSONNET, gather
 from fairway.pipeline.pinning import Images
 from fairway.pipeline.planning import Prepared
 from fairway.pipeline.triggers import PullRequest
@@ -40,8 +42,12 @@ class Builds:
         installation: Installation,
         wake: Wake,
         images: Images | None = None,
+        renderer: Renderer | None = None,
     ) -> None:
-        """`wake` is set when stages may have become ready; `images` None: no registry of ours."""
+        """`wake` is set when stages may have become ready; `images` None: no registry of ours;
+        `renderer` None: no templates but Starlark's.
+        """
+        self._renderer = renderer
         self._images = images
         self._database = database
         self._sources = sources
@@ -109,13 +115,29 @@ class Builds:
     async def _prepared(self, repository: Repository, draft: Draft, text: str) -> Prepared:
         try:
             templates = await self._templates.templates(repository, text)
+            imports = await self._imports(repository, draft, text)
         except BadFile as error:
             return Prepared(text=text, error=str(error))
         context = context_of(
-            self._installation, repository, making.preview(repository, draft), templates=templates
+            self._installation,
+            repository,
+            making.preview(repository, draft),
+            templates=templates,
+            imports=imports,
+            renderer=self._renderer,
         )
         prepared = await blocking(planning.prepare, text, context)
         return await self._with_images(repository, prepared)
+
+    async def _imports(self, repository: Repository, draft: Draft, text: str) -> dict[str, str]:
+        """What a Jsonnet file imports, at the commit that is built."""
+
+        async def read(path: str) -> str | None:
+            return await self._sources.config(repository.id, draft.after, path)
+
+        if not repository.config_path.endswith(JSONNET):
+            return {}
+        return await gather(repository.config_path, text, read)
 
     async def _with_images(self, repository: Repository, prepared: Prepared) -> Prepared:
         """An image of ours that nobody has ends the build before anything of it starts."""

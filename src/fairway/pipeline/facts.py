@@ -17,6 +17,7 @@ from fairway.pipeline.compile.context import (
     Context,
     Netrc,
     Operator,
+    Renderer,
     RepoFacts,
     StageFacts,
     SystemFacts,
@@ -60,6 +61,8 @@ def context_of(
     stage: Stage | None = None,
     stages: Sequence[Stage] = (),
     templates: Mapping[str, str] | None = None,
+    imports: Mapping[str, str] | None = None,
+    renderer: Renderer | None = None,
 ) -> Context:
     """All that compiling may know for this build (and this stage of it)."""
     return Context(
@@ -71,6 +74,8 @@ def context_of(
         operator=installation.operator,
         use_builtins=repository.settings.builtin_plugins,
         templates=dict(templates or {}),
+        imports=dict(imports or {}),
+        renderer=renderer,
         filename=repository.config_path,
     )
 

@@ -64,11 +64,7 @@ class Leases:
             installation = reached(installation, reach)
             registry = installation.operator.registry
         context = context_of(
-            installation,
-            taken.repository,
-            taken.build,
-            stage=taken.stage,
-            stages=taken.stages,
+            installation, taken.repository, taken.build, stage=taken.stage, stages=taken.stages
         )
         text, name = taken.build.text, taken.stage.name
         graph = await blocking(compiler.compile_stage, text, name, context)

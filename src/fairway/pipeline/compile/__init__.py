@@ -12,7 +12,8 @@
 - `live(...)`: variables that change while a stage runs, to be set when a step starts.
 
 Only a file with a `kind: template` document starts a process (a bounded child that evaluates
-Starlark): call `plan` through `kit.aio.blocking`. Everything else is arithmetic.
+Starlark) or asks the context's renderer (YAML and Jsonnet, also instead of the file itself): call
+`plan` through `kit.aio.blocking`. Everything else is arithmetic.
 """
 
 from fairway.pipeline.compile.context import (
@@ -23,6 +24,7 @@ from fairway.pipeline.compile.context import (
     Context,
     Netrc,
     Operator,
+    Renderer,
     RepoFacts,
     StageFacts,
     SystemFacts,
@@ -56,6 +58,7 @@ __all__ = [
     "Operator",
     "Plan",
     "PlannedPipeline",
+    "Renderer",
     "RepoFacts",
     "Scope",
     "SecretDocument",

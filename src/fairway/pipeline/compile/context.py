@@ -6,7 +6,8 @@ Drone's variables have them. No secret's value is ever in here, only names.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
 
 from msgspec import Struct, field
 
@@ -25,6 +26,24 @@ BUILTIN_PLUGINS: Final[dict[str, str]] = {
     "plugins/slack": "slack",
 }
 """Well-known plugin images, without tag, and the built-in implementation that runs instead."""
+
+
+class Renderer(Protocol):
+    """What evaluates Go templates and Jsonnet: a function of its arguments that may block.
+
+    Raises `InvalidInput` with a place for what cannot be evaluated, `TooLarge` past its limits,
+    and `Unavailable` (`native-missing` where the programs for it are not installed).
+    """
+
+    def go_template(self, name: str, text: str, data: Mapping[str, Any]) -> str:
+        """The text that a Go template with sprig's functions makes of data."""
+        ...
+
+    def jsonnet(
+        self, name: str, text: str, variables: Mapping[str, str], files: Mapping[str, str]
+    ) -> str:
+        """The JSON that a program makes. `files`: what it may import, by paths like its name."""
+        ...
 
 
 class RepoFacts(Struct, frozen=True, kw_only=True):
@@ -141,4 +160,6 @@ class Context(Struct, frozen=True, kw_only=True):
     operator: Operator = field(default_factory=Operator)
     use_builtins: bool = True  # the repository's own switch
     templates: dict[str, str] = field(default_factory=dict)  # file name -> text
+    imports: dict[str, str] = field(default_factory=dict)  # of a Jsonnet file: path -> text
+    renderer: Renderer | None = None  # None: templates in YAML and Jsonnet cannot be evaluated
     filename: str = ".drone.yml"

@@ -7,6 +7,7 @@ from fairway.pipeline.compile import hints, legacy, substitute
 from fairway.pipeline.compile.context import Context
 from fairway.pipeline.compile.finding import Finding, Findings
 from fairway.pipeline.compile.loading import Loaded, file_name, load
+from fairway.pipeline.compile.rendering import JSONNET
 from fairway.pipeline.compile.samples import samples
 
 
@@ -22,8 +23,11 @@ def lint(text: str, context: Context) -> list[Finding]:
             findings.all.extend(load(put_in, context).findings)
     except BadFile as error:
         findings.caught(error)
-    hints.about_text(text, findings)
-    if not legacy.is_legacy(text):
+    if is_jsonnet := context.filename.endswith(JSONNET):
+        hints.about_text(raw.text, findings)
+    else:
+        hints.about_text(text, findings)
+    if is_jsonnet or not legacy.is_legacy(text):
         _hint(raw, findings)
     return _sorted(findings.all)
 

@@ -16,6 +16,7 @@ from fairway.pipeline.compile.context import Context
 from fairway.pipeline.compile.documents import Document
 from fairway.pipeline.compile.finding import Finding, Findings, Scope
 from fairway.pipeline.compile.reader import read_pipeline
+from fairway.pipeline.compile.rendering import JSONNET, jsonnet_file
 
 CONVERTED: Final = "# made by Fairway of another form of this file\n"
 _LONGEST_KEPT: Final = 256 * 1024  # a larger file is read anew each time
@@ -97,8 +98,12 @@ def read_checked(parts: Sequence[Document], filename: str, *, trusted: bool) -> 
 
 
 def expand(text: str, context: Context) -> str:
-    """Templates put in, an old (0.8) file converted. Raises `BadFile`."""
-    if legacy.is_legacy(text):
+    """Templates put in, Jsonnet evaluated, an old (0.8) file converted. Raises `BadFile`."""
+    if text.startswith(CONVERTED):
+        return text
+    if context.filename.endswith(JSONNET):
+        made = jsonnet_file(text, context)
+    elif legacy.is_legacy(text):
         made = legacy.convert(text, name=context.filename)
     else:
         made = template.expand(text, context)

@@ -112,6 +112,6 @@ class Copies:
                 if self._left < 0:
                     raise TooLarge(
                         f"what the services mount is larger than {_LARGEST // 1024**3} GiB",
-                        code="environment-mount",
+                        code="environment-too-large",
                     )
                 file.write(data)
