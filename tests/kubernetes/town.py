@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -190,6 +191,12 @@ def town(folder: Path) -> Iterator[Town]:
         made.up()
         made.wait_ready()
         made.load_busybox()
+    except AssertionError:
+        log = made.data / "run" / "fairway.log"
+        sys.stderr.write(log.read_text()[-20_000:] if log.exists() else "no log\n")
+        made.down()
+        raise
+    try:
         yield made
     finally:
         made.down()

@@ -23,6 +23,7 @@ from fairway.cluster.target import Target
 from fairway.kit.aio import Wake, blocking, shielded
 from fairway.kit.secret import Secret
 from fairway.model.errors import Conflict, FairwayError, NotFound, Unavailable
+from fairway.supervise.lock import alone
 
 _ANSWERS: Final = frozenset({ClusterState.READY, ClusterState.DEGRADED, ClusterState.STARTING})
 _BESIDE_S: Final = 5.0
@@ -48,7 +49,14 @@ class Fleet:
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
-        """Keep all of them until cancelled, which leaves them running."""
+        """Keep all of them until cancelled, which leaves them running.
+
+        Of several processes with one data directory, one does it.
+        """
+        async with alone(self._data / "cluster" / "lock"):
+            await self._run()
+
+    async def _run(self) -> None:
         await blocking(ending.finish_deletions, self._data, _log.info)
         known = await blocking(names, self._data)
         async with asyncio.TaskGroup() as group:

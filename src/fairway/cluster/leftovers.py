@@ -127,5 +127,3 @@ def remove_files(paths: Layout) -> None:
             if path.is_dir():  # the files at the top say what it was, until all else is gone
                 shutil.rmtree(path)
         shutil.rmtree(paths.folder)
-    with contextlib.suppress(OSError):
-        paths.folder.parent.rmdir()  # the last one's

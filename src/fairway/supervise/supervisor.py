@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import logging
 from pathlib import Path
-from typing import Final, TextIO
 
 from fairway.kit.aio import Wake, blocking
 from fairway.model.errors import NotFound, Unavailable
 from fairway.supervise import records
 from fairway.supervise.component import Backoff, Component, ComponentStatus, State
 from fairway.supervise.keeper import Keeper
-
-_LOCK_S: Final = 1.0
-_log = logging.getLogger(__name__)
+from fairway.supervise.lock import alone
 
 
 class Supervisor:
@@ -73,9 +68,8 @@ class Supervisor:
 
         Of several processes with one folder, one does it; the others wait for its end.
         """
-        handle = await self._alone()
         try:
-            async with asyncio.TaskGroup() as group:
+            async with alone(self.folder / "supervisor.lock"), asyncio.TaskGroup() as group:
                 self._group = group
                 for keeper in self._keepers.values():
                     self._launch(keeper)
@@ -83,7 +77,6 @@ class Supervisor:
         finally:
             self._group = None
             self._tasks.clear()
-            handle.close()
 
     def statuses(self) -> list[ComponentStatus]:
         """How each component is, in the order in which they were added."""
@@ -132,26 +125,3 @@ class Supervisor:
     def _is_ready(self, name: str) -> bool:
         keeper = self._keepers.get(name)
         return keeper is not None and keeper.status.state is State.READY
-
-    async def _alone(self) -> TextIO:
-        told = False
-        while True:
-            handle = await blocking(_lock, self.folder)
-            if handle is not None:
-                return handle
-            if not told:
-                _log.info("another process keeps the components of %s: waiting", self.folder)
-                told = True
-            await asyncio.sleep(_LOCK_S)
-
-
-def _lock(folder: Path) -> TextIO | None:
-    """The folder's lock, held until the handle is closed; None while another has it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = (folder / "supervisor.lock").open("w")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        handle.close()
-        return None
-    return handle
