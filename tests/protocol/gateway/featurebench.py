@@ -21,7 +21,8 @@ from fairway.gateway.snapshot import Composed, Object
 
 class Echo:
     """Answers with what it was asked, as JSON. `?status=N` answers N, `?fail=N&id=X` fails the
-    first N requests of an id with 500 (`status`), `?wait=S` waits first."""
+    first N requests of an id with 500 (`status`), `?wait=S` waits first, `?drop=N&id=X` closes the
+    connection of the first N instead, `?hang=N&id=X` never answers them."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -41,23 +42,26 @@ class Echo:
                 headers = {name.lower(): value for name, value in pairs}
                 await reader.readexactly(int(headers.get("content-length", "0")))
                 method, target, _ = first.split(" ")
-                await self._answer(method, target, headers, writer)
+                if not await self._answer(method, target, headers, writer):
+                    break
         writer.close()
 
     async def _answer(
         self, method: str, target: str, headers: dict[str, str], writer: asyncio.StreamWriter
-    ) -> None:
+    ) -> bool:
         query = {key: values[0] for key, values in parse_qs(urlsplit(target).query).items()}
         seen = {"backend": self.name, "method": method, "path": target, "headers": headers}
         self.asked.append(seen)
         await self.gate.wait()
+        if "drop" in query and self._again(query) < int(query["drop"]):
+            return False
+        if "hang" in query and self._again(query) < int(query["hang"]):
+            await asyncio.sleep(600)
         if "wait" in query:
             await asyncio.sleep(float(query["wait"]))
         status = int(query.get("status", "200"))
         if "fail" in query:
-            done = self._failed.get(query["id"], 0)
-            self._failed[query["id"]] = done + 1
-            status = status if done < int(query["fail"]) else 200
+            status = status if self._again(query) < int(query["fail"]) else 200
         body = json.dumps(seen).encode()
         more = "X-From: upstream\r\nX-Gone: 1\r\n"
         writer.write(
@@ -65,6 +69,13 @@ class Echo:
         )
         await writer.drain()
         self.answered += 1
+        return True
+
+    def _again(self, query: Mapping[str, str]) -> int:
+        """How often this id was asked for before."""
+        before = self._failed.get(query["id"], 0)
+        self._failed[query["id"]] = before + 1
+        return before
 
 
 class Answer(NamedTuple):

@@ -157,6 +157,10 @@ spec:
   - matches: [{path: {value: /retry}}]
     retry: {attempts: 2, codes: [500, 503], backoff: 10ms}
     backendRefs: [{name: a, port: 80}]
+  - matches: [{path: {value: /again}}]
+    timeouts: {backendRequest: 500ms}
+    retry: {attempts: 2, backoff: 1ms}
+    backendRefs: [{name: a, port: 80}]
   - matches: [{path: {value: /mirror}}]
     filters:
     - {type: RequestMirror, requestMirror: {backendRef: {name: b, port: 80}}}

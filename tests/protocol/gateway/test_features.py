@@ -206,6 +206,22 @@ async def test_failed_requests_are_tried_again_as_often_as_allowed(
     assert (await bench.ask("main", path)).status == status
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/again?hang=2&id=h2", 200),  # HTTPRouteRetryBackendTimeout
+        ("/again?hang=3&id=h3", 504),
+        ("/again?drop=2&id=d2", 200),  # HTTPRouteRetryConnectionError
+        ("/again?drop=3&id=d3", 503),
+        ("/again?fail=1&id=f1&status=500", 500),  # no codes are named
+    ],
+)
+async def test_a_retry_begins_again_after_a_try_s_timeout_and_after_a_lost_connection(
+    bench: Bench, path: str, status: int
+) -> None:
+    assert (await bench.ask("main", path)).status == status
+
+
 async def test_copies_go_to_the_mirror_and_its_answer_to_nobody(bench: Bench) -> None:
     path = "/mirror?status=418&wait=0"
     before = len(bench.echoes["b"].asked), len(bench.echoes["c"].asked)
