@@ -48,7 +48,7 @@ class Connection(Struct, frozen=True, kw_only=True):
 def bad(message: str) -> InvalidInput:
     """The error for a kubeconfig that cannot be used."""
     return InvalidInput(
-        message, code="kubeconfig-bad", remedy="Correct the kubeconfig, or name another context."
+        message, code="bad-kubeconfig", remedy="Correct the kubeconfig, or name another context."
     )
 
 

@@ -147,9 +147,9 @@ def refused(
         return _conflict(message, reason, details)
     if status == 429:
         return KubeBusy(message, after=retry_after(headers, details))
-    simple = _SIMPLE.get(status)
+    simple = _simple(status, message)
     if simple is not None:
-        return simple(message, code=simple.code)
+        return simple
     if status in (400, 422) or _UNTYPED in message:
         return KubeInvalid(message, fields=_fields(message, details))
     if status >= 500:
@@ -159,13 +159,17 @@ def refused(
 
 # Server-side apply answers 500 to an object that does not fit its kind's schema.
 _UNTYPED: Final = "failed to create typed patch object"
-_SIMPLE: Final[dict[int, type[FairwayError]]] = {
-    401: KubeUnauthenticated,
-    403: KubeForbidden,
-    404: KubeNotFound,
-    410: KubeExpired,
-    413: KubeTooLarge,
-}
+
+
+def _simple(status: int, message: str) -> FairwayError | None:
+    """What the status alone decides."""
+    return {
+        401: KubeUnauthenticated(message, code="kube-unauthenticated"),
+        403: KubeForbidden(message, code="kube-forbidden"),
+        404: KubeNotFound(message, code="kube-not-found"),
+        410: KubeExpired(message, code="kube-expired"),
+        413: KubeTooLarge(message, code="kube-too-large"),
+    }.get(status)
 
 
 _LONGEST_S: Final = 86_400.0  # what is more is a mistake

@@ -100,7 +100,7 @@ def test_what_cannot_be_right_is_said(
 ) -> None:
     with pytest.raises(InvalidInput, match=words) as refused:
         from_kubeconfig(config(cluster, user), context)
-    assert refused.value.code == "kubeconfig-bad"
+    assert refused.value.code == "bad-kubeconfig"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "clusters: {}", "a: [", "clusters: [{}]"])
