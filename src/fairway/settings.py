@@ -318,6 +318,14 @@ def _checked(settings: Settings) -> Settings:
     http = settings.http
     if bool(http.tls_cert) != bool(http.tls_key):
         raise InvalidInput("tls_cert and tls_key belong together", code="bad-setting")
+    own = settings.cluster
+    if own.kubeconfig and own.embedded == "on":
+        raise InvalidInput(
+            "cluster.kubeconfig and cluster.embedded = on exclude each other: the installation has"
+            " one cluster of its own",
+            code="bad-setting",
+            remedy="leave one out; `fairway cluster add` registers further clusters",
+        )
     far = [address for address in http.listen if not is_loopback(address)]
     if far and not (http.tls_cert or http.behind_proxy):
         raise InvalidInput(

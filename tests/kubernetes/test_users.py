@@ -158,8 +158,13 @@ def test_kubectl_changes_things_as_its_user_with_an_audit_entry(cluster: Town) -
         assert ("admin", "cluster.refused", subject) in audited(cluster)
 
 
-def test_kubectl_reaches_into_pods(cluster: Town, tmp_path: Path) -> None:
-    with cluster.namespace("into") as space:
+@pytest.mark.parametrize("websockets", ["true", "false"])
+def test_kubectl_reaches_into_pods_by_websocket_and_by_spdy(
+    cluster: Town, tmp_path: Path, websockets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for what in ("REMOTE_COMMAND", "PORT_FORWARD"):
+        monkeypatch.setitem(cluster.environment, f"KUBECTL_{what}_WEBSOCKETS", websockets)
+    with cluster.namespace(f"into-{websockets}") as space:
         serve = "mkdir -p /w; echo hello > /w/index.html; httpd -f -p 8000 -h /w"
         cluster.pod("web", serve, space)
         assert fk(cluster, "-n", space, "exec", "web", "--", "echo", "a/b").out == "a/b\n"

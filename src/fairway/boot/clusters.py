@@ -10,7 +10,7 @@ from typing import Protocol
 from fairway.access.tokens import Tokens
 from fairway.api.services import Parts
 from fairway.boot.door import Door
-from fairway.cluster import kubeconfig
+from fairway.cluster import kubeconfig, layout
 from fairway.cluster.clusters import Clusters
 from fairway.cluster.dialing import dial
 from fairway.cluster.known import Kind, Own
@@ -39,7 +39,7 @@ class Embedded(Protocol):
 
 
 class OwnClusters:
-    """`Owned`: an existing cluster by its kubeconfig first, then the embedded ones."""
+    """`Owned`: the existing cluster of a kubeconfig, or the embedded ones."""
 
     def __init__(self, settings: Settings, embedded: Embedded | None) -> None:
         self._settings = settings
@@ -47,8 +47,11 @@ class OwnClusters:
 
     async def own(self) -> Sequence[Own]:
         """The existing one is read anew each time: its file may change or appear."""
-        found = [await blocking(existing, self._settings)] if self._given else []
-        return [*found, *(await self._embedded.own() if self._embedded else ())]
+        if self._given:
+            return [await blocking(existing, self._settings)]
+        if self._embedded is not None:
+            return await self._embedded.own()
+        return await blocking(kept_elsewhere, self._settings)
 
     async def create(self, name: str) -> None:
         """Raises `Unavailable` (code `no-embedded-cluster`) where none can run."""
@@ -65,10 +68,10 @@ class OwnClusters:
     def _need(self) -> Embedded:
         if self._embedded is None:
             raise Unavailable(
-                "this process starts no embedded clusters",
+                "this process keeps no embedded clusters",
                 code="no-embedded-cluster",
-                remedy="`fairway doctor` says whether one can run here; another Kubernetes is"
-                " registered with `fairway cluster add`",
+                remedy="ask the process with the role controllers; `fairway doctor` says whether"
+                " one can run here, and `fairway cluster add` registers another Kubernetes",
             )
         return self._embedded
 
@@ -82,6 +85,21 @@ def existing(settings: Settings) -> Own:
     except FairwayError as error:
         return Own(name=name, kind=Kind.EXISTING, reason=str(error))
     return Own(name=name, kind=Kind.EXISTING, target=target)
+
+
+def kept_elsewhere(settings: Settings) -> list[Own]:
+    """The embedded clusters that another process keeps in this data directory. Blocks."""
+    data = settings.data.absolute()
+    names = sorted(layout.names(data), key=lambda name: (name != settings.cluster.name, name))
+    return [_from_file(data, name) for name in names]
+
+
+def _from_file(data: Path, name: str) -> Own:
+    try:
+        target = kubeconfig.load(layout.layout(data, name).kubeconfig("admin"))
+    except FairwayError as error:
+        return Own(name=name, kind=Kind.EMBEDDED, reason=str(error))
+    return Own(name=name, kind=Kind.EMBEDDED, target=target)
 
 
 class ClusterParts:

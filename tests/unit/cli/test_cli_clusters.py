@@ -47,6 +47,12 @@ def test_a_cluster_is_added_listed_and_removed(fairway: Line, file: str) -> None
     assert fairway("cluster", "get", "away").exit_code == 5
 
 
+def test_a_kubeconfig_comes_by_the_input_too(fairway: Line, world: ClusterWorld) -> None:
+    text = json.dumps(kubeconfig.written("x", AWAY))
+    done = fairway("cluster", "add", "away", "--kubeconfig", "-", "-o", "name", data=text)
+    assert (done.exit_code, done.stdout) == (0, "away\n"), done.stderr
+
+
 def test_a_kubeconfig_that_cannot_travel_is_refused_here(fairway: Line, tmp_path: Path) -> None:
     path = tmp_path / "config"
     config = kubeconfig.written("x", AWAY)
