@@ -6,6 +6,7 @@ import gateways
 import lib
 
 BAR = ">= 0.95"
+NEEDS = ("load",)
 ROUNDS = 9
 SECONDS = 2
 SHARE = 20

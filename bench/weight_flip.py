@@ -28,6 +28,7 @@ from fairway.native import programs
 from fairway.testing.apiserver import ApiServer
 
 BAR = "<= 100"
+NEEDS = ("load", "native")
 CHANGES = 100
 _SECONDS = 15  # of load
 _SPACE = "bench"

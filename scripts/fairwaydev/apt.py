@@ -15,6 +15,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "postgres": ("postgresql",),
     "images": ("mmdebstrap",),
     "clients": ("git", "skopeo", "buildah", "docker-registry", "busybox-static"),
+    "load": ("wrk",),  # benchmarks only
     "kubernetes": (
         "containerd",
         "runc",

@@ -289,6 +289,39 @@ async def test_our_own_gateway_speaks_https_with_a_certificate_for_localhost(
     writer.close()
 
 
+async def test_a_new_certificate_is_used_at_once_and_cuts_no_connection(
+    here: Town, a: Server
+) -> None:
+    route = await here.route("web", {await here.backend(a): 1})
+    await here.live("web", route["metadata"]["generation"])
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    reader, writer = await asyncio.open_connection("127.0.0.1", here.https, ssl=context)
+    first = await _certificate(here.https)
+    fresh = own.secret()
+    await here.kube.apply(SECRET, fresh, force=True)
+
+    async def changed() -> bool:
+        return await _certificate(here.https) != first
+
+    await until(changed, "the new certificate")
+    assert await _certificate(here.https) == ssl.PEM_cert_to_DER_cert(
+        base64.b64decode(fresh["data"]["tls.crt"]).decode()
+    )
+    writer.write(b"GET / HTTP/1.1\r\nHost: web.localhost\r\nConnection: close\r\n\r\n")
+    assert (await reader.read()).endswith(b"\r\n\r\na")
+    writer.close()
+
+
+async def _certificate(port: int) -> bytes:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    found: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return found
+
+
 async def test_a_service_of_type_load_balancer_gets_an_address_that_works(
     here: Town, a: Server
 ) -> None:
