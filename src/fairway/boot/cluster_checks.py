@@ -98,7 +98,10 @@ def _clusters(api: Api) -> Iterator[Found]:
             what = f"{one.state}: {one.reason}"
             yield Found(f"cluster {one.name}", WARN, what, f"`fairway cluster get {one.name}`")
             continue
-        yield Found(f"cluster {one.name}", OK, f"{one.version} at {one.server}")
+        if one.reason:
+            yield Found(f"cluster {one.name}", WARN, one.reason, "give them that right there")
+        else:
+            yield Found(f"cluster {one.name}", OK, f"{one.version} at {one.server}")
         path = f"/clusters/{one.name}/reach"
         for reach in api.post(path, None, Page[ClusterReach]).items:
             yield told(one.name, reach)

@@ -10,6 +10,9 @@ from fairway.kit import clock
 from fairway.model.errors import FairwayError, Forbidden, Unauthenticated
 
 _NODES: Final = "/api/v1/nodes?limit=500"
+_NEEDED: Final = tuple(
+    {"verb": "impersonate", "resource": resource} for resource in ("users", "groups")
+)
 _REVIEWS: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -31,6 +34,7 @@ async def look(client: Client) -> Health:
         nodes = []  # not ours to see: no reason to call the cluster unwell
     return Health(
         state=State.READY,
+        reason=await _lacking(client),
         version=str(version["gitVersion"]),
         nodes=len(nodes),
         nodes_ready=sum(map(node_ready, nodes)),
@@ -44,22 +48,16 @@ def node_ready(node: Mapping[str, Any]) -> bool:
     return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
 
 
-async def lacking(client: Client) -> list[str]:
-    """What our credentials may not do in a cluster, of what Fairway does there; in words."""
-    found = []
-    for words, attributes in (
-        (
-            "impersonate users, which `fairway kubectl` and `helm` need",
-            {"verb": "impersonate", "resource": "users"},
-        ),
-        (
-            "impersonate groups, which `fairway kubectl` and `helm` need",
-            {"verb": "impersonate", "resource": "groups"},
-        ),
-    ):
-        if not await may(client, attributes):
-            found.append(words)
-    return found
+async def _lacking(client: Client) -> str:
+    """What our credentials may not do in a cluster, of what Fairway needs there; in words."""
+    try:
+        missing = [one for one in _NEEDED if not await may(client, one)]
+    except FairwayError:
+        return ""  # it does not tell: the request itself will
+    if not missing:
+        return ""
+    words = " and ".join(f"{one['verb']} {one['resource']}" for one in missing)
+    return f"our credentials may not {words}: kubectl and helm through Fairway are refused there"
 
 
 async def may(client: Client, attributes: Mapping[str, str]) -> bool:

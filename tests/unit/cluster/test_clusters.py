@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import pytest
 from msgspec import structs
 
+from fairway.access.tokens import Tokens
 from fairway.cluster import kubeconfig, registered
 from fairway.cluster.clusters import Clusters
 from fairway.cluster.known import Kind, Own, State
@@ -125,6 +127,23 @@ async def test_one_whose_nodes_we_may_not_see_is_ready(world: World) -> None:
     assert (made.health.state, made.health.nodes) == (State.READY, 0)
 
 
+async def test_credentials_that_may_not_speak_for_users_are_told_of(world: World) -> None:
+    reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    asked: list[str] = []
+
+    def review(body: Any) -> Any:
+        asked.append(body["spec"]["resourceAttributes"]["resource"])
+        return {"status": {"allowed": asked[-1] != "groups"}}
+
+    world.away.answers[f"POST {reviews}"] = review
+    made = await world.add()
+    assert made.health.state is State.READY
+    assert "may not impersonate groups" in made.health.reason
+    world.away.answers[f"POST {reviews}"] = Forbidden("no")
+    world.clusters._forget("away")
+    assert (await world.clusters.one("away")).health.reason == ""
+
+
 async def test_names_and_servers_are_known_once(world: World) -> None:
     await world.add()
     with pytest.raises(Conflict, match="there is a cluster away already"):
@@ -220,3 +239,51 @@ async def test_embedded_ones_are_made_and_ended_by_their_keeper(world: World) ->
         "cluster.delete-embedded",
         "cluster.create-embedded",
     ]
+
+
+REGISTRY = "fairway.example.org"
+
+
+def with_node(cluster: FakeCluster) -> None:
+    """One node, whose pods have their images at once."""
+    cluster.answers["GET /api/v1/nodes"] = {"items": [node("True")]}
+    pods = "/api/v1/namespaces/fairway-system/pods"
+
+    def create(body: Any) -> Any:
+        state = {"waiting": {"reason": "RunContainerError"}}
+        path = f"{pods}/{body['metadata']['name']}"
+        cluster.kept[path] = {**body, "status": {"containerStatuses": [{"state": state}]}}
+        return body
+
+    cluster.answers[f"POST {pods}"] = create
+
+
+async def test_a_registered_clusters_nodes_pull_with_a_secret_for_that_alone(world: World) -> None:
+    with_node(world.away)
+    await world.add()
+    [done] = await world.clusters.load("ada", "away", [f"{REGISTRY}/x@sha256:a"], registry=REGISTRY)
+    assert done.loaded
+    posted = [body for method, _, body in world.away.asked if method == "POST"]
+    [secret] = [one for one in posted if one["kind"] == "Secret"]
+    [pod] = [one for one in posted if one["kind"] == "Pod"]
+    assert pod["spec"]["imagePullSecrets"] == [{"name": secret["metadata"]["name"]}]
+    config = json.loads(base64.b64decode(secret["data"][".dockerconfigjson"]))
+    value = base64.b64decode(config["auths"][REGISTRY]["auth"]).decode().removeprefix("node:")
+    with pytest.raises(Unauthenticated):  # it has ended with the pull
+        await Tokens(world.database).verify(Secret(value))
+    assert not [path for path in world.away.kept if "/secrets/" in path or "/pods/" in path]
+    assert ("cluster.load-image", "cluster/away") in world.actions()
+
+
+async def test_an_embedded_clusters_nodes_need_no_secret(world: World) -> None:
+    with_node(world.home)
+    [done] = await world.clusters.load("ada", "local", ["127.0.0.1:1/x:y"], registry="127.0.0.1:1")
+    assert done.loaded
+    posted = [body for method, _, body in world.home.asked if method == "POST"]
+    assert "Secret" not in {one["kind"] for one in posted}
+
+
+async def test_nodes_elsewhere_cannot_pull_from_a_name_of_loopback(world: World) -> None:
+    await world.add()
+    with pytest.raises(Unavailable, match="to the nodes of away is themselves"):
+        await world.clusters.load("ada", "away", ["127.0.0.1:1/x:y"], registry="127.0.0.1:1")
