@@ -240,10 +240,8 @@ class Informer:
             try:
                 if not await self._watch():
                     return
-            except KubeExpired:
+            except (KubeExpired, KubeNotFound):
                 return
-            except KubeNotFound:
-                raise
             except FairwayError as error:
                 if _too_new(error):
                     return
@@ -284,8 +282,12 @@ class Informer:
         return True
 
     def _made(self, obj: Json) -> Json:
-        """What is kept of an object."""
-        return self._transform(obj)
+        """What is kept of an object: all of it where the transform has a defect."""
+        try:
+            return self._transform(obj)
+        except Exception:
+            log.exception("the transform of %s failed on %s", self.kind.resource, objects.key(obj))
+            return obj
 
     def _tell(self, change: Change | None) -> None:
         if change is not None:

@@ -6,6 +6,7 @@ Pure of I/O and of clocks. Objects in it are shared: whoever wants to change one
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Final, NamedTuple
@@ -19,6 +20,7 @@ from fairway.kube.kind import Json, Key
 Index = Callable[[Json], Iterable[str]]
 Objects = list[Json]
 Values = tuple[tuple[str, ...], ...]
+log: Final = logging.getLogger(__name__)
 _FEW: Final = 2 * 1024 * 1024  # bytes of JSON whose dicts are kept as well
 _decoder: Final = msgspec.json.Decoder(dict[str, Any])
 
@@ -117,8 +119,7 @@ class Store:
             entry.version == version or not (force or objects.newer(version, entry.version))
         ):
             return None
-        # Asked first: an index that fails on an object leaves the store as it was.
-        values = tuple(tuple(dict.fromkeys(index(obj))) for index in self._indexes.values())
+        values = tuple(self._values(name, key, obj) for name in self._indexes)
         old = self._drop(key)
         self._reindex(key, entry.values if entry else (), values)
         entry = _Entry(version, msgspec.json.encode(obj), values)
@@ -146,6 +147,14 @@ class Store:
         _discard(self._places, key.namespace, key)
         self._reindex(key, entry.values, ())
         return Change(old, None)
+
+    def _values(self, name: str, key: Key, obj: Json) -> tuple[str, ...]:
+        try:
+            return tuple(dict.fromkeys(self._indexes[name](obj)))
+        except Exception:
+            # A defect of the index's: the cache goes on, and the object is not in this index.
+            log.exception("the index %s failed on %s", name, key)
+            return ()
 
     def _drop(self, key: Key) -> Json | None:
         """Let go of an object before another takes its place; returns it."""

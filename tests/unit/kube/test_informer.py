@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairway.kit.aio import background
-from fairway.kube import Actor, Informer, Kube, Selection, objects
+from fairway.kube import Actor, Informer, Key, Kube, Selection, objects, owner_key
+from fairway.kube.errors import KubeUnavailable
 from fairway.kube.informer import Habits
-from fairway.kube.kind import CONFIG_MAP, Json
+from fairway.kube.kind import CONFIG_MAP, DEPLOYMENT, Json
 from fairway.testing.contracts.kube_informers import InformersContract, Watcher, marked
 from fairway.testing.kube_model import ModelApi
 from fairway.testing.kubefaults import Fault, Faults, expired_event
@@ -49,6 +50,158 @@ def ground() -> ModelGround:
 @pytest.mark.looptime
 class TestInformersOnTheModel(InformersContract):
     pass
+
+
+# ---- what only the model can show ----------------------------------------------------------------
+
+QUICK = Habits(page=2, first_wait_s=0.1, most_wait_s=1.0)
+
+
+@pytest.mark.looptime
+async def test_an_answer_that_comes_after_its_object_went_brings_nothing_back(
+    ground: ModelGround,
+) -> None:
+    informer = Informer(ground.kube, CONFIG_MAP, habits=QUICK)
+    async with background(informer.run()):
+        await informer.wait_synced(5)
+        made = await ground.direct.create(CONFIG_MAP, marked(NAMESPACE, "a"))
+        informer.observe(made)
+        assert len(informer.store) == 1
+        await ground.direct.delete(CONFIG_MAP, "a", NAMESPACE)
+        await asyncio.sleep(1)
+        informer.observe(made)
+        assert len(informer.store) == 0
+        elsewhere = Informer(
+            ground.kube, CONFIG_MAP, selection=Selection(namespace="there"), habits=QUICK
+        )
+        async with background(elsewhere.run()):
+            await elsewhere.wait_synced(5)
+            again = await ground.direct.create(CONFIG_MAP, marked(NAMESPACE, "a"))
+            elsewhere.observe(again)
+            assert len(elsewhere.store) == 0
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("lost", ["watch", "list"])
+async def test_a_server_restored_from_a_backup_is_believed_at_last(
+    ground: ModelGround, lost: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in "abc":
+        await ground.direct.create(CONFIG_MAP, marked(NAMESPACE, name, x="1"))
+    kept, version = dict(ground.api.objects), ground.api.version
+    informer = Informer(ground.kube, CONFIG_MAP, habits=QUICK)
+    async with background(informer.run()):
+        await informer.wait_synced(5)
+        for name in "bc":
+            await ground.direct.patch(CONFIG_MAP, name, NAMESPACE, body={"data": {"x": "2"}})
+        await ground.direct.create(CONFIG_MAP, marked(NAMESPACE, "d"))
+        await asyncio.sleep(1)
+        assert len(informer.store) == 4
+        ground.api.objects, ground.api.version = dict(kept), version
+        ground.api.compact()
+        ground.faults.add(Fault(watch=True, status=410))
+        if lost == "watch":
+            ground.faults.clear()
+        ground.api.cut()
+        await asyncio.sleep(120)
+        cached = {objects.key(e).name: objects.version(e) for e in informer.store}
+        wanted = {place[2]: objects.version(obj) for place, obj in kept.items()}
+        assert cached == wanted
+        assert informer.problem is None
+    assert "history was rewritten" in caplog.text
+
+
+@pytest.mark.looptime
+async def test_one_list_from_the_past_is_not_believed(ground: ModelGround) -> None:
+    informer = Informer(ground.kube, CONFIG_MAP, habits=QUICK)
+    watcher = Watcher(informer)
+    for name in "ab":
+        await ground.direct.create(CONFIG_MAP, marked(NAMESPACE, name))
+    async with background(informer.run()):
+        await informer.wait_synced(5)
+        now, before = dict(ground.api.objects), ground.api.version
+        await ground.direct.create(CONFIG_MAP, marked(NAMESPACE, "c"))
+        await asyncio.sleep(1)
+        after, version = dict(ground.api.objects), ground.api.version
+        # A replica that lags answers the next list.
+        ground.api.objects, ground.api.version = now, before
+        ground.faults.add(Fault(watch=True, status=410))
+        ground.api.cut()
+        await asyncio.sleep(0.25)
+        assert informer.problem is not None
+        assert "before what was seen" in str(informer.problem)
+        ground.api.objects, ground.api.version = after, version
+        await asyncio.sleep(5)
+        assert informer.problem is None
+        assert watcher.told == [("a", "new"), ("b", "new"), ("c", "new")]
+
+
+@pytest.mark.looptime
+async def test_one_wrong_404_does_not_look_as_if_all_was_deleted(ground: ModelGround) -> None:
+    await ground.direct.create(CONFIG_MAP, marked(NAMESPACE, "a"))
+    informer = Informer(ground.kube, CONFIG_MAP, habits=QUICK, optional=True)
+    watcher = Watcher(informer)
+    async with background(informer.run()):
+        await informer.wait_synced(5)
+        for status in (404, 410):
+            ground.faults.add(Fault(watch=True, status=status))
+            ground.faults.add(Fault(watch=False, status=404))
+            ground.api.cut()
+            await asyncio.sleep(5)
+        assert watcher.told == [("a", "new")]
+        ground.faults.add(Fault(watch=True, status=404), Fault(watch=False, status=404, times=9))
+        ground.api.cut()
+        await asyncio.sleep(3)
+        assert watcher.told == [("a", "new"), ("a", "gone")]
+        assert informer.synced
+        await asyncio.sleep(60)
+        assert len(informer.store) == 1
+
+
+@pytest.mark.looptime
+async def test_a_defect_of_a_handler_or_transform_leaves_the_cache(
+    ground: ModelGround, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    informer = Informer(ground.kube, CONFIG_MAP, habits=QUICK, transform=broken)
+    informer.on_change(broken)
+    watcher = Watcher(informer)
+    async with background(informer.run()):
+        await informer.wait_synced(5)
+        await ground.direct.create(CONFIG_MAP, marked(NAMESPACE, "a"))
+        await asyncio.sleep(1)
+        assert watcher.told == [("a", "new")]
+        late = Watcher(informer)
+        assert late.told == [("a", "new")], "who comes later hears of what is there"
+    assert "a handler of configmaps failed" in caplog.text
+    assert "the transform of configmaps failed" in caplog.text
+
+
+@pytest.mark.looptime
+async def test_who_waits_is_told_what_is_in_the_way(ground: ModelGround) -> None:
+    ground.faults.add(Fault(status=403, times=1000))
+    informer = Informer(ground.kube, CONFIG_MAP, habits=QUICK)
+    async with background(informer.run()):
+        with pytest.raises(KubeUnavailable, match=r"configmaps of model .* 403"):
+            await informer.wait_synced(30)
+
+
+def test_a_controller_is_found_by_what_it_controls() -> None:
+    keys = owner_key(DEPLOYMENT)
+    owner = {"metadata": {"name": "o", "uid": "u"}}
+
+    def owned(kind: Any, **changes: Any) -> Json:
+        reference = {**objects.owner_reference(owner, kind), **changes}
+        return {"metadata": {"namespace": "n", "name": "x", "ownerReferences": [reference]}}
+
+    assert list(keys(owned(DEPLOYMENT))) == [Key("n", "o")]
+    assert list(keys(owned(DEPLOYMENT, apiVersion="apps/v1beta1"))) == [Key("n", "o")]
+    assert list(keys(owned(DEPLOYMENT, apiVersion="other/v1"))) == []
+    assert list(keys(owned(DEPLOYMENT, controller=False))) == []
+    assert list(keys(owned(CONFIG_MAP))) == []
+    assert list(keys({"metadata": {}})) == []
 
 
 # ---- random histories ----------------------------------------------------------------------------

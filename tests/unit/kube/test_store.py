@@ -90,13 +90,17 @@ def test_indexes_know_what_is_there_and_nothing_else() -> None:
         store.by_index("numbers", "1")
 
 
-def test_an_index_that_fails_leaves_the_store_as_it_was() -> None:
-    store = Store({"needed": lambda obj: [obj["data"]["needed"]]})
+def test_an_index_that_fails_leaves_out_the_object_and_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = Store({"needed": lambda obj: [obj["data"]["needed"]], "all": lambda _: ["x"]})
     store.put(thing("a", "1", needed="x"))
-    with pytest.raises(KeyError):
-        store.put(thing("a", "2"))
-    assert store.version(A) == "1"
-    assert len(store.by_index("needed", "x")) == 1
+    store.put(thing("a", "2"))
+    store.put(thing("b", "3", needed="x"))
+    assert store.version(A) == "2"
+    assert store.keys_by_index("needed", "x") == (Key("here", "b"),)
+    assert len(store.by_index("all", "x")) == 2
+    assert "needed failed on here/a" in caplog.text
 
 
 def test_objects_are_found_by_namespace_in_the_order_of_their_arrival() -> None:
