@@ -1,6 +1,7 @@
 package toolbox
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"sort"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"helm.sh/helm/v4/pkg/action"
 	ci "helm.sh/helm/v4/pkg/chart"
@@ -47,8 +49,8 @@ type helmParams struct {
 // helmTemplate is `helm template`: the manifest is what that prints, to the byte.
 func helmTemplate(_ *call, p *helmParams) any {
 	found := loadChart(p)
-	if kind := found.Metadata.Type; kind != "" && kind != "application" {
-		panic(&problem{"bad-chart", kind + " charts are not installable", p.Chart})
+	if found.Metadata.Type == "library" {
+		panic(&problem{"bad-chart", "library charts are not installable", p.Chart})
 	}
 	install := action.NewInstall(action.NewConfiguration())
 	install.DryRunStrategy, install.Replace = action.DryRunClient, true
@@ -157,12 +159,8 @@ func helmLint(_ *call, p *helmParams) any {
 // helmPackage is `helm package`, with one time for all files: the same chart gives the same bytes.
 func helmPackage(asked *call, p *helmParams) any {
 	found := loadChart(p)
-	if p.Version != "" {
-		found.Metadata.Version = p.Version
-	}
-	if p.AppVersion != "" {
-		found.Metadata.AppVersion = p.AppVersion
-	}
+	found.Metadata.Version = cmp.Or(p.Version, found.Metadata.Version)
+	found.Metadata.AppVersion = cmp.Or(p.AppVersion, found.Metadata.AppVersion)
 	setTime(found, time.Unix(p.Time, 0))
 	asked.leave() // from here on, files are the worker's own
 	top := got(os.MkdirTemp("", "package"))("toolbox-crashed")
@@ -185,15 +183,14 @@ func setTime(of *chart.Chart, at time.Time) {
 	}
 }
 
-// helmShow tells what `helm show all` does, as data: names of all files, texts of the usual ones.
+// helmShow tells what `helm show all` does, as data: all files by name, those at the top with texts.
 func helmShow(_ *call, p *helmParams) any {
 	found := got(loader.Load(p.Chart))("bad-chart")
-	files, crds, charts, texts := []string{}, []string{}, []string{}, map[string]string{}
+	files, crds, charts := map[string]string{}, []string{}, []string{}
 	for _, file := range found.Raw {
-		files = append(files, file.Name)
-		switch low := strings.ToLower(file.Name); low {
-		case "values.yaml", "readme.md", "values.schema.json":
-			texts[low] = string(file.Data)
+		files[file.Name] = ""
+		if text := string(file.Data); !strings.Contains(file.Name, "/") && utf8.ValidString(text) {
+			files[file.Name] = text
 		}
 	}
 	for _, crd := range found.CRDObjects() {
@@ -202,7 +199,5 @@ func helmShow(_ *call, p *helmParams) any {
 	for _, below := range found.Dependencies() {
 		charts = append(charts, below.Name()+"-"+below.Metadata.Version)
 	}
-	return map[string]any{"chart": found.Metadata, "values": texts["values.yaml"],
-		"readme": texts["readme.md"], "schema": texts["values.schema.json"],
-		"files": files, "crds": crds, "charts": charts}
+	return map[string]any{"chart": found.Metadata, "files": files, "crds": crds, "charts": charts}
 }

@@ -4,7 +4,6 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
-	"sigs.k8s.io/yaml"
 )
 
 type kustomizeParams struct {
@@ -20,14 +19,11 @@ func kustomizeBuild(_ *call, p *kustomizeParams) any {
 		options.LoadRestrictions = types.LoadRestrictionsNone
 	}
 	built := got(krusty.MakeKustomizer(options).Run(filesys.MakeFsOnDisk(), p.Path))("kustomize-build")
-	if !p.Objects {
-		return map[string]any{"manifest": string(got(built.AsYaml())("kustomize-build")), "objects": []any{}}
+	text, objects := got(built.AsYaml())("kustomize-build"), []any{}
+	if p.Objects {
+		for _, one := range parse(string(text), false, true) {
+			objects = append(objects, one["object"])
+		}
 	}
-	objects := []any{}
-	for _, found := range built.Resources() {
-		var object any
-		check("kustomize-build", yaml.Unmarshal(got(found.AsYAML())("kustomize-build"), &object))
-		objects = append(objects, object)
-	}
-	return map[string]any{"manifest": "", "objects": objects}
+	return map[string]any{"manifest": string(text), "objects": objects}
 }

@@ -35,16 +35,11 @@ type mergeParams struct {
 // mergePatch applies a patch: strategic for built-in kinds, else as a JSON merge patch.
 func mergePatch(_ *call, p *mergeParams) any {
 	known := typed(p.Object)
-	switch p.Strategy {
-	case "":
-	case "merge":
+	if p.Strategy == "strategic" && known == nil {
+		panic(problemf("unknown-kind", "a strategic merge is for the kinds that Kubernetes brings"))
+	}
+	if p.Strategy == "merge" {
 		known = nil
-	case "strategic":
-		if known == nil {
-			panic(problemf("unknown-kind", "a strategic merge is for the kinds that Kubernetes brings"))
-		}
-	default:
-		panic(problemf("bad-params", "strategy %q: strategic, merge or nothing", p.Strategy))
 	}
 	return applied(p.Object, p.Patch, known)
 }

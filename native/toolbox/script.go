@@ -2,6 +2,7 @@ package toolbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -104,7 +105,7 @@ func runExpr(_ *call, p *exprParams) any {
 	}
 	program := got(expr.Compile(p.Source, options...))("bad-expression")
 	if p.Only {
-		return value{}
+		return nil
 	}
 	return value{got(expr.Run(program, env))("expression-failed")}
 }
@@ -189,10 +190,7 @@ func runLua(asked *call, p *luaParams) any {
 	for name, given := range p.Globals {
 		state.SetGlobal(name, toLua(state, given.any))
 	}
-	limit := &steps{context.Background(), p.Steps, make(chan struct{})}
-	if limit.left <= 0 {
-		limit.left = 10_000_000
-	}
+	limit := &steps{context.Background(), cmp.Or(p.Steps, 10_000_000), make(chan struct{})}
 	state.SetContext(limit)
 	state.Push(got(state.Load(strings.NewReader(p.Script), p.Name))("bad-script"))
 	err := state.PCall(0, lua.MultRet, nil)
@@ -219,8 +217,8 @@ func toLua(state *lua.LState, given any) lua.LValue {
 		return lua.LString(found)
 	case []any:
 		table := state.NewTable()
-		for _, item := range found {
-			table.Append(toLua(state, item))
+		for index, item := range found {
+			table.RawSetInt(index+1, toLua(state, item))
 		}
 		return table
 	case map[string]any:
@@ -241,8 +239,8 @@ func fromLua(given lua.LValue, depth int) any {
 	case lua.LBool:
 		return bool(found)
 	case lua.LNumber:
-		if number := float64(found); number == math.Trunc(number) && math.Abs(number) < 1<<53 {
-			return int64(number)
+		if whole := int64(found); lua.LNumber(whole) == found {
+			return whole
 		}
 		return float64(found)
 	case lua.LString:
@@ -258,17 +256,14 @@ func fromLua(given lua.LValue, depth int) any {
 func fromTable(table *lua.LTable, depth int) any {
 	list, names := []any{}, map[string]any{}
 	table.ForEach(func(key, item lua.LValue) {
-		if number, is := key.(lua.LNumber); is && int(number) == len(list)+1 {
-			list = append(list, fromLua(item, depth))
-		} else {
-			names[key.String()] = fromLua(item, depth)
+		made := fromLua(item, depth)
+		names[key.String()] = made
+		if key == lua.LNumber(len(list)+1) {
+			list = append(list, made)
 		}
 	})
-	if len(names) == 0 {
+	if len(names) == len(list) {
 		return list
-	}
-	for index, item := range list {
-		names[strconv.Itoa(index+1)] = item
 	}
 	return names
 }

@@ -119,7 +119,7 @@ type composeParams struct {
 func composeModel(asked *call, p *composeParams) any {
 	var warnings bytes.Buffer
 	logrus.SetOutput(&warnings)
-	logrus.SetFormatter(&logrus.JSONFormatter{})
+	logrus.SetFormatter(bare{})
 	directory := path.Join("/", p.Directory)
 	check("no-file", errors.Join(os.Chdir(directory), os.Setenv("HOME", p.Home)))
 	options := got(cli.NewProjectOptions(p.Files, cli.WithWorkingDirectory(directory),
@@ -130,16 +130,11 @@ func composeModel(asked *call, p *composeParams) any {
 	var model map[string]any
 	check("bad-compose", json.Unmarshal(got(project.MarshalJSON())("bad-compose"), &model))
 	check("bad-compose", paths.ResolveRelativePaths(model, path.Join(asked.Folder, directory), nil))
-	return map[string]any{"model": model, "warnings": messages(&warnings)}
+	lines := strings.FieldsFunc(warnings.String(), func(letter rune) bool { return letter == '\n' })
+	return map[string]any{"model": model, "warnings": lines}
 }
 
-func messages(logged *bytes.Buffer) []string {
-	found := []string{}
-	for decoder := json.NewDecoder(logged); ; {
-		var line struct{ Msg string }
-		if decoder.Decode(&line) != nil {
-			return found
-		}
-		found = append(found, line.Msg)
-	}
-}
+// bare writes what is logged as lines of plain words.
+type bare struct{}
+
+func (bare) Format(entry *logrus.Entry) ([]byte, error) { return []byte(entry.Message + "\n"), nil }

@@ -9,6 +9,7 @@
 package toolbox
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -40,8 +41,7 @@ func Run(args []string) int {
 	if *role != "" {
 		return work(*role)
 	}
-	err := serve(*socket, max(*ready, 1), *most)
-	if err != nil {
+	if err := serve(*socket, max(*ready, 1), *most); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "toolbox:", err)
 		return 1
 	}
@@ -56,8 +56,8 @@ func listen(path string) (*os.File, error) {
 	}
 	_ = os.Remove(path)
 	old := syscall.Umask(0o177)
+	defer syscall.Umask(old)
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
-	syscall.Umask(old)
 	if err != nil {
 		return nil, err
 	}
@@ -77,11 +77,8 @@ const taken, free, gone, look = '+', '-', 'x', '?'
 
 func serve(socket string, ready, most int) error {
 	folder, err := filepath.Abs(filepath.Dir(socket))
-	if err != nil {
-		return err
-	}
 	socket = filepath.Base(socket) // a socket's path may not be long
-	if err := os.Chdir(folder); err != nil {
+	if err := errors.Join(err, os.Chdir(folder)); err != nil {
 		return err
 	}
 	listener, err := listen(socket)

@@ -92,21 +92,17 @@ func work(role string) int {
 	debug.SetMaxStack(256 << 20)
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("500"), 0)
 	listening, server := os.NewFile(3, "listener"), os.NewFile(4, "server")
-	var err error
-	if statm, err = os.Open("/proc/self/statm"); err != nil {
-		return 1
-	}
-	if nowhere, err = os.MkdirTemp("", "nowhere"); err != nil {
+	var noMemory, noFolder error
+	statm, noMemory = os.Open("/proc/self/statm")
+	nowhere, noFolder = os.MkdirTemp("", "nowhere")
+	found, noListener := net.FileListener(listening)
+	if errors.Join(noMemory, noFolder, noListener) != nil {
 		return 1
 	}
 	go func() { // nothing is ever said on this pipe: its end is the server's
 		_, _ = server.Read(make([]byte, 1))
 		os.Exit(0)
 	}()
-	found, err := net.FileListener(listening)
-	if err != nil {
-		return 1
-	}
 	listener := found.(*net.UnixListener)
 	listener.SetUnlinkOnClose(false)
 	for {
@@ -264,11 +260,9 @@ func readMessage(from io.Reader) ([]byte, error) {
 }
 
 func send(to *net.UnixConn, answer reply) {
-	data, err := encode(answer)
-	if err == nil {
-		_ = to.SetWriteDeadline(time.Now().Add(30 * time.Second))
-		_, _ = to.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), data...))
-	}
+	data, _ := encode(answer) // of texts and what is JSON already
+	_ = to.SetWriteDeadline(time.Now().Add(30 * time.Second))
+	_, _ = to.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), data...))
 }
 
 // encode is JSON as it is, without Go's escapes for HTML.

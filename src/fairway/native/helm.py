@@ -147,13 +147,12 @@ class HelmPackage(Request[HelmPackaged], frozen=True, kw_only=True):
 
 
 class HelmShown(Struct, frozen=True, kw_only=True):
-    """What `helm show all` tells, as data. `values`, `schema` and `readme` are the files' texts."""
+    """What `helm show all` tells, as data. Of `files`, those at the chart's top have their texts
+    (`values.yaml`, `README.md`, `values.schema.json`), others "".
+    """
 
     chart: ChartInfo
-    values: str
-    readme: str
-    schema: str
-    files: list[str]
+    files: dict[str, str]
     crds: list[str]
     charts: list[str]  # NAME-VERSION of what lies in charts/
 
@@ -168,7 +167,7 @@ class HelmShow(Request[HelmShown], frozen=True, kw_only=True):
 
 
 class Kustomized(Struct, frozen=True, kw_only=True):
-    """`manifest`, or `objects` where those were asked for."""
+    """`manifest`, and `objects` where those were asked for."""
 
     manifest: str
     objects: list[Json]

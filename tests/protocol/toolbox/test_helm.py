@@ -151,7 +151,7 @@ async def test_show_tells_what_a_chart_holds(toolbox: Toolbox, tmp_path: Path):
     chart(tmp_path)
     shown = await toolbox.ask(HelmShow(chart="web"), folder=tmp_path)
     assert (shown.chart.name, shown.chart.app_version) == ("web", "1.0")
-    assert shown.values == CHART["values.yaml"]
+    assert shown.files["values.yaml"] == CHART["values.yaml"]
     assert len(shown.crds) == 1
     assert "templates/map.yaml" in shown.files
 
