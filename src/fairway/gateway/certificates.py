@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -36,7 +35,7 @@ def pair_of(secret: Object) -> Pair | str:
         chain, key = (base64.b64decode(data[name]).decode() for name in ("tls.crt", "tls.key"))
     except KeyError as error:
         return f"it has no {error.args[0]}"
-    except (binascii.Error, UnicodeDecodeError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError):
         return "its data is not PEM text in base64"
     return _problem(chain, key) or Pair(chain, key)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any, Final
 
 from msgspec import Struct
@@ -156,7 +155,7 @@ class Secrets:
 def _text(kind: str, value: str) -> str:
     try:
         return str(value) if kind == "ConfigMap" else base64.b64decode(value).decode()
-    except (binascii.Error, UnicodeDecodeError, TypeError):
+    except (ValueError, TypeError):
         return ""
 
 

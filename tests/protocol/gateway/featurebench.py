@@ -26,14 +26,34 @@ class Echo:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.address = ("", 0)
         self.asked: list[dict[str, Any]] = []
         self.answered = 0
         self.gate = asyncio.Event()  # answers wait until it is set
         self.gate.set()
         self._failed: dict[str, int] = {}
 
-    async def client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    @contextlib.asynccontextmanager
+    async def run(self, secure: ssl.SSLContext | None) -> AsyncIterator[tuple[str, int]]:
+        """Serve inside the body; afterwards nothing is left of any connection."""
+        async with asyncio.TaskGroup() as group:
+
+            def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                group.create_task(self._client(reader, writer), name=f"echo {self.name}")
+
+            server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=secure)
+            async with server:
+                yield server.sockets[0].getsockname()[:2]
+            for task in asyncio.all_tasks():
+                if task.get_name() == f"echo {self.name}":
+                    task.cancel()
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._serve(reader, writer)
+        finally:
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -44,7 +64,6 @@ class Echo:
                 method, target, _ = first.split(" ")
                 if not await self._answer(method, target, headers, writer):
                     break
-        writer.close()
 
     async def _answer(
         self, method: str, target: str, headers: dict[str, str], writer: asyncio.StreamWriter
@@ -186,16 +205,16 @@ async def serving(
     secure: ssl.SSLContext | None = None,
     **place: Any,
 ) -> AsyncIterator[Bench]:
-    """A gateway for these objects. `backends` are Services by name, each with one server."""
+    """A gateway for these objects. `backends` are Services by name, each with `count` servers."""
     async with contextlib.AsyncExitStack() as stack:
         echoes = {}
         objects = list(objects)
         for name, more in backends.items():
-            echo = echoes[name] = Echo(name)
-            server = await asyncio.start_server(echo.client, "127.0.0.1", 0, ssl=secure)
-            await stack.enter_async_context(server)
-            echo.address = server.sockets[0].getsockname()[:2]
-            objects += service(name, [echo.address], **more)
+            at = []
+            for each in [name, *(f"{name}-{number}" for number in range(1, more.get("count", 1)))]:
+                echo = echoes[each] = Echo(each)
+                at.append(await stack.enter_async_context(echo.run(secure)))
+            objects += service(name, at, **{key: more[key] for key in more if key != "count"})
         network = f"127.{random.randint(10, 250)}.{random.randint(0, 250)}.0/24"
         found = composed(objects, addresses=network, **place)
         await stack.enter_async_context(envoy(folder, found))

@@ -139,6 +139,13 @@ spec:
     backendRefs:
     - {name: a, port: 80, weight: 50}
     - {name: b, port: 80, weight: 50}
+  - matches: [{path: {value: /stay}}]
+    sessionPersistence:
+      {sessionName: pod, cookieConfig: {lifetimeType: Permanent}, absoluteTimeout: 1h}
+    backendRefs: [{name: many, port: 80}]
+  - matches: [{path: {value: /header}}]
+    sessionPersistence: {sessionName: X-Pod, type: Header}
+    backendRefs: [{name: many, port: 80}]
 ---
 kind: HTTPRoute
 metadata: {name: policies}

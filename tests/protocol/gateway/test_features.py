@@ -23,6 +23,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def bench(tmp_path_factory: pytest.TempPathFactory, log: Path) -> AsyncIterator[Bench]:
     backends: dict[str, dict[str, Any]] = {name: {} for name in "abc"}
+    backends["many"] = {"count": 3}
     text = f"{GATEWAYS}---\n{ROUTES}---\n{EMPTY}"
     place = {"access_log": str(log), "access_log_percent": 100.0}
     async with serving(
@@ -164,6 +165,19 @@ async def test_a_client_with_a_cookie_stays_and_new_ones_are_split(bench: Bench)
     for each in new[:10]:
         again = [await bench.ask("main", "/sticky", headers=cookies(each)) for _ in range(5)]
         assert {more.backend for more in again} == {each.backend}
+
+
+async def test_a_client_stays_with_its_pod_by_cookie_or_header(bench: Bench) -> None:
+    new = [await bench.ask("main", "/stay") for _ in range(30)]
+    assert len({each.backend for each in new}) == 3
+    assert "Max-Age=3600" in new[0].header("set-cookie")
+    for each in new[:5]:
+        again = [await bench.ask("main", "/stay", headers=cookies(each)) for _ in range(6)]
+        assert {more.backend for more in again} == {each.backend}
+    first = await bench.ask("main", "/header")
+    asked = {"X-Pod": first.header("x-pod")}
+    again = [await bench.ask("main", "/header", headers=asked) for _ in range(8)]
+    assert {each.backend for each in again} == {first.backend}
 
 
 def cookies(answer: Answer) -> dict[str, str]:

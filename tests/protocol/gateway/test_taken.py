@@ -93,6 +93,7 @@ def everything() -> list[dict[str, Any]]:
         *service("a", version="7f9c"),
         *service("b", protocol="kubernetes.io/h2c"),
         *service("c", protocol="kubernetes.io/ws"),
+        *service("many", [("10.0.0.1", 80), ("10.0.0.2", 80)]),
         *service("db", port=5432, **balancer),
         secret("cert", "secure.com", "*.wild.com"),
         secret("more", "more.com"),
