@@ -55,7 +55,7 @@ def kubeconfig(session: Session, *, cluster: str, merge: bool, path: Path | None
 
     It holds your token of Fairway.
     """
-    found = _config(session, cluster)
+    found = config_of(session, cluster)
     if not merge:
         output.emit(_yaml(found))
         return
@@ -64,7 +64,7 @@ def kubeconfig(session: Session, *, cluster: str, merge: bool, path: Path | None
     output.say(f"{at}: the current context is {found['current-context']}")
 
 
-def _config(session: Session, cluster: str) -> dict[str, Any]:
+def config_of(session: Session, cluster: str) -> dict[str, Any]:
     """A kubeconfig for kubectl, of one context."""
     import base64
 
@@ -98,7 +98,7 @@ def _run(tool: str, session: Session, arguments: tuple[str, ...], cluster: str) 
     from fairway.boot import kubectl as machine
 
     words = machine.command(tool)
-    text = _yaml(_config(session, cluster)).encode()
+    text = _yaml(config_of(session, cluster)).encode()
     session.close()
     handle = os.memfd_create("kubeconfig", 0)
     os.write(handle, text)

@@ -78,6 +78,27 @@ class NamespaceEnvironments:
             await shielded(self.remove(asked.owner, asked.key))
             raise
 
+    async def start(self, asked: Asked, objects: list[Found], log: Sink) -> list[str]:
+        """Start it, and return once it may be relied on; the hosts of its Services. It stays."""
+        found: list[str] = []
+
+        async def up(*hosts: str) -> None:
+            found.extend(hosts)
+
+        refused(objects, trusted=asked.trusted)
+        await self.reachable(asked.deadline_s, log)
+        async with self._kube() as kube:
+            await self._run(kube, asked, objects, log=log, up=up, stay=False)
+        return found
+
+    async def follow(self, name: str, log: Sink, *, on: bool) -> None:
+        """The logs of a namespace's pods; `on`: until cancelled. Raises `NotFound`."""
+        async with self._kube() as kube:
+            await kube.get(NAMESPACE, name)
+            logs = PodLogs(kube, name, log, since_s=None)
+            async with background(logs.run()):
+                await (asyncio.Event().wait() if on else logs.caught_up())
+
     async def reachable(self, patience_s: float, log: Sink) -> None:
         """Wait for a cluster that is still coming along. Raises `Unavailable` with the reason."""
         loop = asyncio.get_running_loop()
@@ -104,7 +125,14 @@ class NamespaceEnvironments:
             await kube.close()
 
     async def _run(
-        self, kube: Kube, asked: Asked, objects: list[Found], *, log: Sink, up: Up
+        self,
+        kube: Kube,
+        asked: Asked,
+        objects: list[Found],
+        *,
+        log: Sink,
+        up: Up,
+        stay: bool = True,
     ) -> None:
         began = asyncio.get_running_loop().time()
         images = await self.images(asked, objects, log)
@@ -124,7 +152,8 @@ class NamespaceEnvironments:
             words = f"ready after {took:.1f} s: later steps reach {names or 'nothing'}"
             await log(f"[fairway] {words}\n".encode())
             await up(*hosts)
-            await asyncio.Event().wait()  # until cancelled: logs are followed meanwhile
+            if stay:
+                await asyncio.Event().wait()  # until cancelled: logs are followed meanwhile
 
     async def images(self, asked: Asked, objects: list[Found], log: Sink) -> dict[str, str]:
         """What runs for each image that is named. Raises `InvalidInput` (`environment-image`)."""

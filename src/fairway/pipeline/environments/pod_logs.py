@@ -42,11 +42,19 @@ class PodLogs:
         self._known: set[str] = set()
         self._lines: dict[str, deque[str]] = {}
         self._first = True
+        self._said = 0  # bytes handed on
 
     def last(self, pod: str) -> list[str]:
         """The last lines of a pod."""
         return [line for name, lines in self._lines.items() if name.split("/")[0] == pod
                 for line in lines]  # fmt: skip
+
+    async def caught_up(self) -> None:
+        """Wait until nothing new has come for a moment."""
+        before = -1
+        while before != self._said:
+            before = self._said
+            await asyncio.sleep(2 * _LOOK_S)
 
     async def run(self) -> None:
         """Follow. Returns only by cancellation."""
@@ -102,4 +110,5 @@ class PodLogs:
         kept.extend(line.decode("utf-8", "replace") for line in lines)
         text = b"".join(shown.encode() + b" | " + line.rstrip(b"\r") + b"\n" for line in lines)
         if text:
+            self._said += len(text)
             await self._sink(text)

@@ -49,7 +49,7 @@ def parse(text: str, name: str) -> list[Found]:
     found: list[Found] = []
     for first, part in _documents(text):
         node = yaml.compose(part, name=name, first_line=first, limits=Limits(nodes=200_000))
-        if node is None:
+        if node is None or node.is_null:  # nothing but comments between two marks
             continue
         found += _objects(yaml.plain_data(node, name=name), f"{name}:{node.line}")
     return found
