@@ -11,6 +11,7 @@ from fairway.cluster.certificates import Pair, Subject
 from fairway.kit import clock
 
 _NAME = "fairway-kubernetes"
+_SERVER = "fairway-kubernetes-server"  # OpenSSL takes one of its issuer's name for self-signed
 
 
 class Certificate:
@@ -18,7 +19,7 @@ class Certificate:
 
     def __init__(self, folder: Path, hosts: tuple[str, ...]) -> None:
         self._folder = folder
-        self._subject = Subject(_NAME, (), tuple(sorted(set(hosts))))
+        self._subject = Subject(_SERVER, (), tuple(sorted(set(hosts))))
 
     def ensure(self) -> bool:
         """Have an authority and a certificate that serves on. Returns whether one was made."""
