@@ -182,3 +182,19 @@ def test_a_deployment_that_does_not_come_up_fails_the_step_and_the_old_one_goes_
         assert "    cannot start" in said
         found = cluster.kubectl("get", "deployment", "web", "-n", shop, "-o", "json").out
         assert json.loads(found)["status"]["readyReplicas"] == 1
+
+
+def test_a_person_starts_a_namespace_by_hand(cluster: Town) -> None:
+    folder = cluster.folder / "by-hand"
+    folder.mkdir()
+    (folder / "web.yaml").write_text(web())
+    which = ("--manifests", str(folder), "--data", str(cluster.data))
+    try:
+        done = cluster.ok("environment", "up", *which)
+        assert done.out.strip() == "try-by-hand"
+        assert "Deployment web: it is well" in done.err
+        said = cluster.ok("environment", "logs", *which).out
+        assert " | serving" in said
+    finally:
+        cluster.ok("environment", "down", *which)
+    eventually(lambda: "try-by-hand" not in cluster.kubectl("get", "namespaces").out)
