@@ -61,7 +61,10 @@ def recipe(version: str) -> Recipe:
             "usr/local/bin/kubectl": _of_native("kubectl"),
             "usr/local/bin/helm": _of_native("helm"),
         },
-        links={"usr/local/bin/docker-compose": f"/{_PROGRAMS}/fairway-compose"},
+        links={
+            "usr/local/bin/docker-compose": f"/{_PROGRAMS}/fairway-compose",
+            "usr/bin/env": "/bin/busybox",
+        },
         users=(f"fairway:x:{_USER}:{_USER}::/{_DATA}:/bin/sh",),
         groups=(f"fairway:x:{_USER}:",),
         leave_out=_LEFT_OUT,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,14 +77,16 @@ class Contained(Ground):
         code = self.docker("inspect", "-f", "{{.State.ExitCode}}", self.container).out.strip()
         said = self.logs()
         self.docker("rm", self.container)
-        empty = f"find {self.data} -mindepth 1 -delete"
+        empty = f"rm -rf {self.data}/* {self.data}/.[!.]*"
         self.docker_run("--user", "0", "--entrypoint", "sh", given=["-c", empty])
         assert code == "0", said
 
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The image as `make image` makes it."""
+    """The image as `make image` makes it; FAIRWAY_TEST_IMAGE names one that was made before."""
+    if given := os.environ.get("FAIRWAY_TEST_IMAGE"):
+        return Path(given)
     folder = tmp_path_factory.mktemp("image")
     done = subprocess.run(
         [ROOT / "scripts" / "image", "--folder", folder],
@@ -99,7 +103,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def image(archive: Path) -> Iterator[str]:
     """Its name in the Engine, as `docker load` takes it."""
     subprocess.run(["docker", "-H", DOCKER, "load", "-i", archive], check=True, capture_output=True)
-    name = f"fairway:{archive.name.removeprefix('fairway-').removesuffix('-image.tar')}"
+    with tarfile.open(archive) as held:
+        described = json.load(held.extractfile("manifest.json") or pytest.fail("no manifest"))
+    (name,) = described[0]["RepoTags"]
     yield name
     subprocess.run(["docker", "-H", DOCKER, "rmi", name], check=True, capture_output=True)
 
