@@ -79,6 +79,7 @@ class App:
             ports.sources,
             signatures=ports.signatures,
             templates=ports.templates,
+            renderer=ports.renderer,
             installation=self.installation,
             wake=self.wake,
             images=names,

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from fairway.access.keyring import Keyring
 from fairway.blob.blob import Blobs
+from fairway.pipeline.compile import Renderer
 from fairway.pipeline.draft import Signatures, Sources, Templates
 from fairway.pipeline.engine import Engine
 from fairway.pipeline.plugin import Plugin
@@ -54,4 +55,5 @@ class Ports:
     installation: str  # this installation's own name
     holder: str  # this process's name in leases; the same after a restart, so that it goes on
     gateway: str = ""  # our address as containers see it, "" when there is none
+    renderer: Renderer | None = None  # of templates; None: none but Starlark's
     runner: RunnerPorts | None = None

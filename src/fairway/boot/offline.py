@@ -14,10 +14,19 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct, field
 
+from fairway.boot.toolbox import passing
 from fairway.kit import clock
 from fairway.model.errors import BadFile, InvalidInput, NotFound, Unavailable
 from fairway.pipeline import compile as compiler
-from fairway.pipeline.compile import BuildFacts, Context, Operator, RepoFacts, StageFacts
+from fairway.pipeline.compile import (
+    BuildFacts,
+    Context,
+    Operator,
+    Renderer,
+    RepoFacts,
+    StageFacts,
+)
+from fairway.pipeline.imports import JSONNET, gather
 from fairway.settings import Settings
 
 _TEMPLATES: Final = Path(".drone/templates")
@@ -79,7 +88,7 @@ def read(path: Path) -> str:
         raise BadFile("not UTF-8 text", code="not-utf8", where=str(path)) from error
 
 
-def context_of(path: Path, asked: Asked) -> Context:
+def context_of(path: Path, asked: Asked, renderer: Renderer | None = None) -> Context:
     """What compiling may know: what was asked, and what the folder's Git and templates say."""
     folder = path.resolve().parent
     git = _git(folder)
@@ -100,6 +109,8 @@ def context_of(path: Path, asked: Asked) -> Context:
         operator=operator,
         use_builtins=asked.builtins,
         templates=_templates(folder),
+        imports=_imports(path),
+        renderer=renderer,
         filename=path.name,
     )
 
@@ -166,16 +177,31 @@ def _templates(folder: Path) -> dict[str, str]:
     return {one.name: read(one) for one in sorted(place.iterdir()) if one.is_file()}
 
 
+def _imports(path: Path) -> dict[str, str]:
+    """What a Jsonnet file imports from its folder and below."""
+    top = path.resolve().parent
+
+    async def content(name: str) -> str | None:
+        place = (top / name).resolve()
+        return read(place) if place.is_relative_to(top) and place.is_file() else None
+
+    if not path.name.endswith(JSONNET):
+        return {}
+    return asyncio.run(gather(path.name, read(path), content))
+
+
 def lint(path: Path, asked: Asked) -> list[dict[str, Any]]:
     """Every error and likely mistake of a file, with its place."""
-    found = compiler.lint(read(path), context_of(path, asked))
+    with passing() as renderer:
+        found = compiler.lint(read(path), context_of(path, asked, renderer))
     data: list[dict[str, Any]] = msgspec.to_builtins(found)
     return data
 
 
 def compile_file(path: Path, asked: Asked) -> dict[str, Any]:
     """What would run: the documented, versioned schema."""
-    return compiler.report(read(path), context_of(path, asked))
+    with passing() as renderer:
+        return compiler.report(read(path), context_of(path, asked, renderer))
 
 
 def exec_file(
@@ -191,8 +217,9 @@ def exec_file(
 
     Raises `BadFile` for the first error, `Unavailable` without an engine.
     """
-    context = context_of(path, asked)
-    plan = compiler.plan(read(path), context)
+    with passing() as renderer:
+        context = context_of(path, asked, renderer)
+        plan = compiler.plan(read(path), context)
     for finding in (*plan.errors, *(one for item in plan.matched for one in item.errors)):
         raise finding.error()
     for pipeline in plan.pipelines:

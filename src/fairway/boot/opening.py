@@ -29,6 +29,7 @@ from fairway.kit.secret import Secret
 from fairway.model.errors import Conflict
 from fairway.model.image import Rewrite
 from fairway.model.token import TokenScope
+from fairway.pipeline.compile import Renderer
 from fairway.pipeline.engine import Engine
 from fairway.pipeline.engines.docker import DockerEngine
 from fairway.pipeline.engines.local import LocalEngine
@@ -124,7 +125,9 @@ def open_all(settings: Settings) -> Opened:
     )
 
 
-def ports(opened: Opened, *, holder: str, gateway: str = "") -> Ports:
+def ports(
+    opened: Opened, *, holder: str, gateway: str = "", renderer: Renderer | None = None
+) -> Ports:
     """The system's ports, without a runner's."""
     sources = Sources(opened.reads)
     return Ports(
@@ -134,6 +137,7 @@ def ports(opened: Opened, *, holder: str, gateway: str = "") -> Ports:
         sources=sources,
         signatures=FileSignatures(opened.database, opened.keyring),
         templates=TemplateFiles(opened.database, sources),
+        renderer=renderer,
         disk=opened.blobs,
         installation=opened.installation,
         holder=holder,

@@ -21,6 +21,7 @@ from fairway.boot.environments import Reach
 from fairway.boot.opening import Opened
 from fairway.boot.registry_access import RegistryAccess
 from fairway.boot.server import Address, Router, Tls, check_free, serve
+from fairway.boot.toolbox import templates
 from fairway.cluster.fleet import Fleet
 from fairway.cluster.onlooker import Onlooker
 from fairway.docker.bridge import gateway
@@ -54,7 +55,8 @@ async def run(settings: Settings, holder: str) -> None:
     reach = Reach(settings)
     try:
         inside = await _gateway(settings, engine, docker, opened.installation)
-        ports = opening.ports(opened, holder=holder, gateway=inside)
+        renderer = templates(settings)
+        ports = opening.ports(opened, holder=holder, gateway=inside, renderer=renderer)
         if "runner" in settings.roles:
             owner = opened.installation
             runner = opening.runner_ports(settings, docker, owner, inside, reach=reach)

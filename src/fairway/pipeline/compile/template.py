@@ -34,7 +34,7 @@ def expand(text: str, context: Context) -> str:
         message = f"more than {_MAX_TEMPLATES} template documents"
         raise bad(message, wanted[-1], name=context.filename, code="too-many-templates")
     return "".join(
-        f"---\n{part.text}" if node is None else _made(node, context)
+        f"---\n{part.text}" if node is None else _final(_made(node, context), node, context)
         for part, node in zip(parts, found, strict=True)
     )
 
@@ -49,6 +49,14 @@ def _template(text: str, line: int, name: str) -> Node | None:
     except BadFile:
         return None
     return node if kind and kind[1].text == "template" else None
+
+
+def _final(made: str, node: Node, context: Context) -> str:
+    """What a template makes, which is not expanded again."""
+    if any(_template(part.text, part.line, context.filename) for part in cut(made)):
+        message = "a template cannot make another template document"
+        raise bad(message, node, name=context.filename, code="bad-template")
+    return made
 
 
 def _made(node: Node, context: Context) -> str:
