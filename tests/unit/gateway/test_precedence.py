@@ -164,7 +164,7 @@ requests = st.builds(
 ages = st.sampled_from(["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     listeners,
     st.lists(st.tuples(ages, specs), min_size=1, max_size=4),

@@ -49,7 +49,7 @@ def shares(route: dict[str, Any]) -> dict[str, int]:
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(weights)
 def test_each_backend_gets_its_weight_and_missing_ones_theirs(held: list[tuple[str, int]]) -> None:
     refs = [{"name": name, "port": 80, "weight": weight} for name, weight in held]
