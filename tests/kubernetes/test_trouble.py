@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -143,6 +144,51 @@ def test_nothing_is_left_when_it_never_became_ready(tmp_path: Path, own_loop: No
     made.down()
     assert traces.of(paths, plan) == traces.NOTHING
     assert not made.data.exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, own_loop: None) -> Iterator[Town]:
+    """A cluster whose data directory is a disk of its own."""
+    if reason := why_not():
+        pytest.skip(reason)
+    made = Town(tmp_path, DOCKER, free_port())
+    run("mount", "-t", "tmpfs", "-o", "size=2g", "small", str(made.data))
+    try:
+        made.up()
+        made.wait_ready()
+        made.load_busybox()
+        yield made
+    finally:
+        (made.data / "ballast").unlink(missing_ok=True)
+        made.stop()
+        run("umount", str(made.data))
+        made.data.rmdir()
+
+
+def test_a_full_disk_is_said_by_the_node_and_room_mends_it(small_disk: Town) -> None:
+    def pressure() -> str:
+        conditions = small_disk.get("node", f"{small_disk.name}-node")["status"]["conditions"]
+        return next(one["status"] for one in conditions if one["type"] == "DiskPressure")
+
+    ballast = small_disk.data / "ballast"
+    with contextlib.suppress(OSError), ballast.open("wb") as file:
+        while True:  # to the last byte
+            file.write(bytes(1024 * 1024))
+            file.flush()
+    eventually(lambda: pressure() == "True")
+    assert shown_disk(small_disk)["healthy"] is False
+    small_disk.kubectl("get", "nodes")  # the API answers all the same
+    ballast.unlink()
+    eventually(lambda: pressure() == "False")
+    small_disk.pod("after", "exec sleep 3600")
+    small_disk.wait_ready()
+
+
+def shown_disk(town: Town) -> Any:
+    """Fairway's own word on the disk."""
+    items = json.loads(town.ok("get", "components", "-o", "json").out)
+    found = items["items"] if isinstance(items, dict) else items
+    return next(one for one in found if one["name"] == "disk")
 
 
 def run(*words: str) -> None:

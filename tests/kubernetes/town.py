@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 BUSYBOX = "docker.io/library/busybox:latest"  # on the node of every cluster of a Town
 DOCKER = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-WAIT_S = 120.0
+WAIT_S = 240.0
 _CHANGED = ("FAIRWAY_NATIVE__DIR",)
 
 
