@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fairway.client.wire.system import System
     from fairway.settings import Settings
 
-ROLES = ("server", "controllers", "runner", "git")
+ROLES = ("server", "controllers", "runner", "git", "gateway")
 _pem = click.Path(exists=True, dir_okay=False, resolve_path=True)  # `serve` runs elsewhere
 _data = click.option(
     "--data",

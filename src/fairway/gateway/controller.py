@@ -114,8 +114,8 @@ class Controller:
                 await self._told.wait(_RELEASE_S)
             elif await self._write_all(settled) and await self._warn(settled):
                 done = settled
-            else:
-                await asyncio.sleep(_RETRY_S)
+            elif self.settled is settled:
+                await self._told.wait(_RETRY_S)  # what has changed meanwhile is settled soon
 
     async def _write_all(self, settled: Settled) -> bool:
         """Write every status that differs; whether all could be."""
