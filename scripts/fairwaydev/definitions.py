@@ -18,7 +18,14 @@ FOLDER = Path("crds") / "gateway-api"
 _MODULE = "sigs.k8s.io/gateway-api"
 _CHANNEL = Path("config/crd/experimental")
 _GROUP = "gateway.networking.k8s.io"
-_KINDS = ("gatewayclasses", "gateways", "httproutes", "grpcroutes", "referencegrants")
+KINDS = (
+    "gatewayclasses",
+    "gateways",
+    "httproutes",
+    "grpcroutes",
+    "referencegrants",
+    "backendtlspolicies",
+)
 
 
 def sources() -> list[Path]:
@@ -40,7 +47,7 @@ def copy(go: str, into: Path, environment: dict[str, str]) -> None:
     module = Path(json.loads(done.stdout)["Dir"])
     target = into / FOLDER
     target.mkdir(parents=True)
-    for kind in _KINDS:
+    for kind in KINDS:
         found = module / _CHANNEL / f"{_GROUP}_{kind}.yaml"
         if not found.is_file():
             raise Failed(f"{module} has no {_CHANNEL / found.name}")

@@ -120,6 +120,7 @@ def key(go_version: str) -> str:
     """Changes with everything that goes into the programs."""
     digest = hashlib.sha256("\0".join((go_version, platform.machine(), *_FLAGS)).encode())
     digest.update(stamps(versions()).encode())
+    digest.update(" ".join(definitions.KINDS).encode())
     for path in sources():
         digest.update(b"\0" + str(path.relative_to(SOURCE)).encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
