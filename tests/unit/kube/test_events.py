@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fairway.kube.errors import KubeExpired, KubeUnavailable
 from fairway.kube.events import Event, events, lines
 from fairway.testing.kubefaults import expired_event
+from fairway.testing.virtual import VirtualLoop
 
 
 async def pieces(data: bytes, sizes: list[int]) -> AsyncIterator[bytes]:
@@ -37,7 +38,12 @@ def test_lines_come_out_whole_and_a_cut_one_does_not(
     async def read() -> list[bytes]:
         return [line async for line in lines(pieces(data, sizes))]
 
-    assert asyncio.run(read()) == texts
+    loop = VirtualLoop(0)  # asyncio.run would take the main thread's loop away
+    try:
+        assert loop.run_until_complete(read()) == texts
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        loop.close()
 
 
 async def read(data: bytes, *, quiet_s: float = 5.0) -> list[Event]:
