@@ -15,7 +15,7 @@ from msgspec import structs
 from fairway.kube import objects
 from fairway.kube.caller import CALL_S, Actor, Caller, Query
 from fairway.kube.discovery import Discovery
-from fairway.kube.errors import KubeConflict, KubeNotFound
+from fairway.kube.errors import KubeConflict, KubeExpired, KubeNotFound
 from fairway.kube.kind import Json, Kind
 from fairway.kube.page import EVERYTHING, Page, RawPage, Selection, read_page
 from fairway.kube.transport import Response, Stream, Transport
@@ -23,6 +23,7 @@ from fairway.kube.transport import Response, Stream, Transport
 PAGE: Final = 500
 PatchType = Literal["merge", "strategic", "json"]
 Propagation = Literal["Background", "Foreground", "Orphan"]
+Objects = list[Json]
 _APPLY: Final = "application/apply-patch+yaml"
 _PATCHES: Final = {
     "merge": "application/merge-patch+json",
@@ -107,14 +108,25 @@ class Kube:
     async def list(
         self, kind: Kind, selection: Selection = EVERYTHING, *, timeout: float = CALL_S
     ) -> list[Json]:
-        """All objects that are selected, by pages; each with `apiVersion` and `kind`.
+        """All objects that are selected, of one moment; each with `apiVersion` and `kind`.
 
-        Raises `KubeExpired` when the list changed too much between pages: list again.
+        Read by pages, from the start again when the server no longer keeps their moment, and in
+        the end all at once. `timeout` is for each page.
         """
-        found: list[Json] = []
+        for limit in (PAGE, PAGE, PAGE):
+            try:
+                return await self._pages(kind, selection, limit=limit, timeout=timeout)
+            except KubeExpired:
+                continue
+        return await self._pages(kind, selection, limit=0, timeout=timeout)
+
+    async def _pages(
+        self, kind: Kind, selection: Selection, *, limit: int, timeout: float
+    ) -> Objects:
+        found: Objects = []
         rest = ""
         while True:
-            page = await self.page(kind, selection, rest=rest, timeout=timeout)
+            page = await self.page(kind, selection, limit=limit, rest=rest, timeout=timeout)
             found += page.items
             rest = page.rest
             if not rest:

@@ -204,9 +204,10 @@ class FaultsContract:
 
     async def test_each_refusal_has_its_type(self, ground: KubeGround) -> None:
         for status, kind in ((403, KubeForbidden), (410, KubeExpired), (429, KubeBusy)):
-            ground.faults.add(Fault(method="GET", path="configmaps", status=status))
+            ground.faults.add(Fault(method="GET", path="configmaps", status=status, times=4))
             with pytest.raises(kind):
                 await ground.kube.list(CONFIG_MAP)
+            ground.faults.clear()
         ground.faults.add(Fault(method="GET", path="configmaps", status=500))
         with pytest.raises(KubeUnavailable, match="500"):
             await ground.kube.list(CONFIG_MAP)
@@ -231,6 +232,15 @@ class FaultsContract:
         ground.faults.add(Fault(method="GET", path="configmaps", more=10, then="end"))
         with pytest.raises(KubeUnavailable):
             await kube.get(CONFIG_MAP, "a", here)
+
+    async def test_a_list_that_expires_between_pages_is_read_again(
+        self, ground: KubeGround
+    ) -> None:
+        ground.faults.add(Fault(path="configmaps", status=410, times=3))
+        await ground.direct.create(CONFIG_MAP, config_map(ground.namespace, "a"))
+        found = await ground.kube.list(CONFIG_MAP, Selection(namespace=ground.namespace))
+        assert "a" in {objects.key(each).name for each in found}
+        assert ground.faults.happened == 3
 
     async def test_a_slow_answer_is_whole(self, ground: KubeGround) -> None:
         made = await ground.kube.create(CONFIG_MAP, config_map(ground.namespace, "a", x="y"))
