@@ -120,5 +120,8 @@ async def test_only_tls_is_spoken_there(door: Any) -> None:
     writer.write(b"GET /clusters/local/api HTTP/1.1\r\nHost: x\r\n\r\n")
     assert not (await reader.read()).startswith(b"HTTP")
     writer.close()
+    await writer.wait_closed()
     with pytest.raises(ssl.SSLCertVerificationError):
         await asyncio.open_connection("127.0.0.1", door.port, ssl=ssl.create_default_context())
+    # a whole round more, so that the server has seen that end as well
+    assert (await door.kubectl(await door.config("ada"), "get", "namespaces"))[0] == 0

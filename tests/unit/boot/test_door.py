@@ -86,7 +86,11 @@ async def test_it_is_shown_as_others_reach_it(tmp_path: Path) -> None:
     async with opened(Door(outside)) as door:
         assert door.address("x").startswith("https://fairway.example.org:")
         for host in ("127.0.0.1", "127.0.0.2"):
-            socket.create_connection((host, door._port), timeout=5).close()
+            reader, writer = await asyncio.open_connection(host, door._port)
+            writer.write(b"no TLS\r\n\r\n")
+            assert not (await reader.read()).startswith(b"HTTP")  # it has ended on their side
+            writer.close()
+            await writer.wait_closed()
 
 
 def test_every_address_stands_for_all_others(tmp_path: Path) -> None:
