@@ -94,9 +94,11 @@ def of_workload(obj: Json) -> Verdict:
     seen = int(status.get("observedGeneration") or 0) >= int(meta.get("generation") or 0)
     updated = int(status.get(_UPDATED[kind]) or 0)
     ready = int(status.get(_READY[kind]) or 0)
-    if seen and min(updated, ready) >= wanted:
+    former = int(status.get("replicas") or 0) - updated if kind in _REPLACED else 0
+    if seen and min(updated, ready) >= wanted and former <= 0:
         return Verdict(name, State.READY)
-    return Verdict(name, State.WAITING, f"{ready} of {wanted} pods are ready")
+    old = f", {former} of before are left" if former > 0 else ""
+    return Verdict(name, State.WAITING, f"{ready} of {wanted} pods are ready{old}")
 
 
 _UPDATED: Final = {
@@ -111,6 +113,8 @@ _READY: Final = {
     "DaemonSet": "numberReady",
     "ReplicaSet": "readyReplicas",
 }
+_REPLACED: Final = ("Deployment", "StatefulSet")
+"""Ready pods may still be those of before: it is well once none of them is left."""
 WORKLOADS: Final = (*_READY, "Job", "Pod")
 
 

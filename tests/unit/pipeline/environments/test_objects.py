@@ -193,6 +193,8 @@ def test_a_pod_is_judged_by_its_status(status: dict[str, Any], state: State, why
           "status": {"updatedReplicas": 2, "readyReplicas": 2}}, State.READY),
         ({"kind": "Deployment", "spec": {"replicas": 2},
           "status": {"updatedReplicas": 1, "readyReplicas": 2}}, State.WAITING),
+        ({"kind": "Deployment", "spec": {},  # the ready one is of before
+          "status": {"replicas": 2, "updatedReplicas": 1, "readyReplicas": 1}}, State.WAITING),
         ({"kind": "Deployment", "metadata": {"name": "a", "generation": 2}, "spec": {},
           "status": {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": 1}},
          State.WAITING),
