@@ -15,6 +15,7 @@ from fairway.gateway.ingress import Ingress, redirected
 from fairway.gateway.listeners import Listening, Secrets
 from fairway.gateway.objects.gateway import Listener
 from fairway.gateway.objects.meta import head
+from fairway.gateway.objects.values import is_hostname
 from fairway.gateway.rules import Route
 from fairway.gateway.snapshot import Ref, Warned, World
 
@@ -70,7 +71,10 @@ def _pairs(
                 warned.append(Warned(each.ref, "BadCertificate", found.message))
                 continue
             for host in tls.hosts or ("",):
-                pairs.setdefault(host, found)
+                if host and not is_hostname(host):
+                    warned.append(Warned(each.ref, "Invalid", f"TLS host {host!r} cannot be one"))
+                else:
+                    pairs.setdefault(host, found)
     return pairs, warned
 
 

@@ -105,6 +105,14 @@ def test_what_is_not_understood_is_said() -> None:
     assert heard(found) == {("i", "BadCertificate")}
 
 
+def test_a_tls_host_that_cannot_be_one_is_left_out_and_said() -> None:
+    tls = [{"hosts": ["*", "a.com"], "secretName": "cert"}]
+    found = served(ingress(tls=tls), secret("cert", "a.com"))
+    assert heard(found) == {("i", "Invalid")}
+    chains = found.snapshot.listeners["gw_shop_own_443"]["filter_chains"]
+    assert [each["filter_chain_match"]["server_names"] for each in chains] == [["a.com"]]
+
+
 def test_of_two_certificates_for_a_host_the_older_ingress_s_counts() -> None:
     tls = [{"hosts": ["a.com"], "secretName": name} for name in ("old", "new")]
     objects = [ingress("one", tls=tls[:1]), ingress("two", tls=tls[1:])]
