@@ -162,7 +162,7 @@ func start(listener *os.File, role, folder string, heard chan<- news) (*worker, 
 func command(role, scratch string, files ...*os.File) *exec.Cmd {
 	child := exec.Command("/proc/self/exe", "toolbox", "--role", role)
 	child.Args[0] = "fairway-native"
-	child.Env = []string{"TMPDIR=" + scratch}
+	child.Env = []string{"TMPDIR=" + scratch, "GOGC=400"} // what is left over goes when it is idle
 	child.Dir, child.ExtraFiles = scratch, files
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return child

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -83,9 +82,8 @@ func (offline) RoundTrip(asked *http.Request) (*http.Response, error) {
 
 // work takes calls, one at a time, until the server is gone. A spare worker ends when it is idle.
 func work(role string) int {
-	http.DefaultTransport = offline{} // with no PATH either, no library reaches out
-	log.SetOutput(io.Discard)
-	slog.SetDefault(slog.New(slog.DiscardHandler))
+	http.DefaultTransport = offline{}              // with no PATH either, no library reaches out
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // and what uses the older log
 	logrus.SetOutput(io.Discard)
 	klog.SetOutput(io.Discard)
 	klog.LogToStderr(false)
@@ -109,10 +107,12 @@ func work(role string) int {
 		if role == "spare" {
 			_ = listener.SetDeadline(time.Now().Add(idleTime))
 		}
+		idle := time.AfterFunc(idleTime, debug.FreeOSMemory)
 		connection, err := listener.AcceptUnix()
 		if err != nil {
 			return 0
 		}
+		idle.Stop()
 		_, _ = server.Write([]byte{taken})
 		if asked, err := readMessage(connection); err == nil {
 			handle(connection, asked)
