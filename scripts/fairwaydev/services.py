@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from fairwaydev import apt, images, native, tools, venv
+from fairwaydev import go as golang
 from fairwaydev.say import Failed, answer, detail, run, say
 
 
@@ -43,6 +44,7 @@ class Services:
                 tools.build(name)
         if need == "native":
             native.build()
+            self._env["FAIRWAY_TEST_GO"] = golang.program()
         if need == "postgres" and "FAIRWAY_TEST_POSTGRES" not in self._env:
             self._env["FAIRWAY_TEST_POSTGRES"] = self._postgres()
         if need == "docker" and "DOCKER_HOST" not in self._env:
