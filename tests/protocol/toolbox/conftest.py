@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from toolboxcharts import program
 
-from fairway.model.errors import Unavailable
-from fairway.native.programs import find
 from fairway.native.server import Server
 from fairway.native.toolbox import Toolbox
-
-
-def program() -> Path:
-    """`fairway-native`, or the test is skipped."""
-    try:
-        return find(os.environ.get("FAIRWAY_NATIVE__DIR", "")).native
-    except Unavailable as missing:
-        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,15 @@
-"""Small charts and kustomizations that tests write."""
+"""The program under test, and small charts and kustomizations that tests write."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
+
+import pytest
+
+from fairway.model.errors import Unavailable
+from fairway.native.programs import find
 
 CHART: Final = {
     "Chart.yaml": "apiVersion: v2\nname: web\nversion: 0.1.0\nappVersion: '1.0'\n",
@@ -66,3 +72,11 @@ def kustomization(folder: Path) -> None:
     }
     for name, text in files.items():
         write(folder / name, text)
+
+
+def program() -> Path:
+    """`fairway-native`, or the test is skipped."""
+    try:
+        return find(os.environ.get("FAIRWAY_NATIVE__DIR", "")).native
+    except Unavailable as missing:
+        pytest.skip(str(missing))

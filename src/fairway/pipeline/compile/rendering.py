@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fairway.kit.yaml import Node, bad
-from fairway.model.errors import BadFile, FairwayError, InvalidInput, TooLarge, Unavailable
+from fairway.model.errors import BadFile, InvalidInput, TooLarge, Unavailable
 from fairway.pipeline.compile.context import Context, Renderer
 from fairway.pipeline.compile.emit import document
 
 JSONNET: Final = ".jsonnet"
-_MISSING: Final = "native-missing"
+_MISSING: Final = ("native-missing", "native-dir")  # codes that say there are no programs
 
 
 def from_yaml(title: str, data: Mapping[str, Any], at: Node, context: Context) -> str:
@@ -47,54 +47,39 @@ def _rendered(title: str, render: Callable[[Renderer], str], at: Node, context: 
     where = {"name": context.filename}
     if context.renderer is None:
         message = f"template {title}: nothing here evaluates such templates"
-        raise bad(message, at, **where, code=_MISSING)
+        raise bad(message, at, **where, code="native-missing")
     try:
         return render(context.renderer)
-    except (InvalidInput, TooLarge) as error:
-        message = f"template {title}: {error.message}"
-        raise bad(message, at, **where, code="template-failed") from error
-    except Unavailable as error:
-        if error.code != _MISSING:
+    except (InvalidInput, TooLarge, Unavailable) as error:
+        missing = error.code in _MISSING
+        if error.retriable and not missing:
             raise
+        code, remedy = (error.code, error.remedy) if missing else ("template-failed", "")
         message = f"template {title}: {error.message}"
-        raise bad(message, at, **where, code=_MISSING, remedy=error.remedy) from error
+        raise bad(message, at, **where, code=code, remedy=remedy) from error
 
 
 def jsonnet_file(text: str, context: Context) -> str:
     """The documents that a pipeline file in Jsonnet makes. Raises `BadFile`."""
+    name = context.filename
+    if context.renderer is None:
+        raise BadFile("nothing here evaluates Jsonnet", code="native-missing", where=f"{name}:1:1")
     try:
-        made = json.loads(_evaluated(text, context))
-    except BadFile:
-        raise
-    except (InvalidInput, TooLarge) as error:
-        where = error.where or context.filename
-        raise BadFile(error.message, code="jsonnet-failed", where=where) from error
+        variables, imports = _variables(context), context.imports
+        made = json.loads(context.renderer.jsonnet(name, text, variables, imports))
+    except (InvalidInput, TooLarge, Unavailable) as error:
+        if error.code in _MISSING:
+            raise BadFile(
+                error.message, code=error.code, where=f"{name}:1:1", remedy=error.remedy
+            ) from error
+        if error.retriable:
+            raise
+        raise BadFile(error.message, code="jsonnet-failed", where=error.where or name) from error
     values = made if isinstance(made, list) else [made]
     if not all(isinstance(item, dict) for item in values):
-        raise BadFile(
-            "the file must make a pipeline or a list of pipelines",
-            code="jsonnet-failed",
-            where=context.filename,
-        )
+        message = "the file must make a pipeline or a list of pipelines"
+        raise BadFile(message, code="jsonnet-failed", where=name)
     return "".join(document(item) for item in values)
-
-
-def _evaluated(text: str, context: Context) -> str:
-    if context.renderer is None:
-        raise BadFile(
-            "nothing here evaluates Jsonnet", code=_MISSING, where=f"{context.filename}:1:1"
-        )
-    name, variables = context.filename, _variables(context)
-    try:
-        return context.renderer.jsonnet(name, text, variables, context.imports)
-    except Unavailable as error:
-        if error.code != _MISSING:
-            raise
-        raise _missing(error, context.filename) from error
-
-
-def _missing(error: FairwayError, name: str) -> BadFile:
-    return BadFile(error.message, code=_MISSING, where=f"{name}:1:1", remedy=error.remedy)
 
 
 def _variables(context: Context) -> dict[str, str]:
