@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -81,7 +82,8 @@ def clear_engines(settings: Settings, owners: Sequence[str], say: Say) -> None:
                 count = _clear(api, owner)
                 if count:
                     say(f"removed {count} containers, networks and volumes from {host}")
-            _forget_images(api, f"{settings.registry_name}/")
+            for name in _registries(settings):
+                _forget_images(api, f"{name}/")
 
 
 def _clear(api: httpx.Client, owner: str) -> int:
@@ -117,15 +119,29 @@ def _forget_images(api: httpx.Client, prefix: str) -> None:
 
 
 def _note(settings: Settings, host: str) -> None:
-    """Remember an Engine that is not ours: what we leave there is removed by a purge."""
-    hosts = [*dict.fromkeys([*_noted(settings), host])]
-    path = settings.data / "run" / "engines"
+    """Remember an Engine that is not ours, and our registry's name there, for a purge."""
+    _add(settings.data / "run" / "engines", host)
+    _add(settings.data / "run" / "registries", settings.registry_name)
+
+
+def _add(path: Path, word: str) -> None:
+    words = dict.fromkeys([*_words(path), word])
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(hosts) + "\n", encoding="utf-8")
+    path.write_text("\n".join(words) + "\n", encoding="utf-8")
 
 
 def _noted(settings: Settings) -> list[str]:
+    return _words(settings.data / "run" / "engines")
+
+
+def _registries(settings: Settings) -> list[str]:
+    """The names that our registry has had: one port was a flag of one start, maybe."""
+    noted = _words(settings.data / "run" / "registries")
+    return [*dict.fromkeys([*noted, settings.registry_name])]
+
+
+def _words(path: Path) -> list[str]:
     try:
-        return (settings.data / "run" / "engines").read_text(encoding="utf-8").split()
+        return path.read_text(encoding="utf-8").split()
     except FileNotFoundError:
         return []
