@@ -8,7 +8,7 @@ All paths are relative to the call's folder, which is all that is read. Raises o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -180,5 +180,5 @@ class Kustomize(Request[Kustomized], frozen=True, kw_only=True):
     answer: ClassVar[Any] = Kustomized
 
     path: str = "."
-    restrictor: str = "rootOnly"  # or none: files of the folder outside of the kustomization's
+    restrictor: Literal["rootOnly", "none"] = "rootOnly"  # none: all files of the call's folder
     objects: bool = False

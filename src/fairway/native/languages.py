@@ -8,7 +8,7 @@ Raises of every one: `InvalidInput` with a place (codes `jsonnet-failed`, `bad-t
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from msgspec import Struct, field
 
@@ -50,7 +50,7 @@ class GoTemplate(Request[dict[str, str]], frozen=True, kw_only=True):
 
     templates: dict[str, str]
     data: Any = None
-    missing_key: str = "default"
+    missing_key: Literal["default", "zero", "error"] = "default"
     left: str = "{{"
     right: str = "}}"
 

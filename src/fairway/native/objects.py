@@ -6,7 +6,7 @@ Raises of every one: `InvalidInput` (codes `bad-object`, `bad-patch`, `unknown-k
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
@@ -31,7 +31,7 @@ class Merge(Request[Merged], frozen=True, kw_only=True):
 
     object: Json
     patch: Json
-    strategy: str = ""  # strategic or merge; "" is what the object's kind takes
+    strategy: Literal["", "strategic", "merge"] = ""  # "" is what the object's kind takes
 
 
 class ThreeWay(Request[Merged], frozen=True, kw_only=True):

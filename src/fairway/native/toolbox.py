@@ -44,7 +44,7 @@ class Toolbox:
     """
 
     def __init__(self, server: Server) -> None:
-        self._server = server
+        self.server = server
 
     async def ask(
         self, request: Request[R], *, folder: Path | None = None, limits: Limits = _USUAL
@@ -103,14 +103,14 @@ class Toolbox:
     def _connect(self) -> socket.socket:
         for last in (False, True):
             try:
-                return self._server.connect()
+                return self.server.connect()
             except OSError as error:
                 if last:
                     raise Unavailable(
                         f"the toolbox does not answer: {error.strerror}",
                         code="toolbox-unavailable",
                     ) from error
-            self._server.ensure()
+            self.server.ensure()
         raise AssertionError
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 JSONNET: Final = (".jsonnet", ".libsonnet")
 _IMPORT: Final = re.compile(
-    r"""\bimport(?P<kind>str|bin)?\s*\(?\s*(?:@?'(?P<one>[^'\n]*)'|@?"(?P<two>[^"\n]*)")"""
+    r"""\bimport(?P<kind>str|bin)?\s*\(?\s*(?:@?'(?P<one>[^'\n]+)'|@?"(?P<two>[^"\n]+)")"""
 )
 _MOST: Final = 100  # files
 
@@ -38,6 +38,6 @@ async def gather(name: str, text: str, read: Read) -> dict[str, str]:
 def _imported(name: str, text: str) -> Iterator[str]:
     folder = posixpath.dirname(name)
     for match in _IMPORT.finditer(text):
-        path = posixpath.normpath(posixpath.join(folder, match["one"] or match["two"] or "."))
+        path = posixpath.normpath(posixpath.join(folder, match["one"] or match["two"]))
         if not path.startswith(("..", "/")) and path != ".":
             yield path
