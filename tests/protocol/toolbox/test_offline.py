@@ -85,7 +85,7 @@ def test_without_the_programs_the_error_says_what_to_do(
     monkeypatch.setenv("FAIRWAY_NATIVE__DIR", os.fspath(tmp_path))
     write(tmp_path / ".drone.jsonnet", "{}")
     (found,) = offline.lint(tmp_path / ".drone.jsonnet", Asked())
-    assert found["code"] == "native-dir"
+    assert found["code"] == "template-needs-native"
     with pytest.raises(BadFile):
         offline.exec_file(
             tmp_path / ".drone.jsonnet", Asked(), {}, print,

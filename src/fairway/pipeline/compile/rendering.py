@@ -47,30 +47,38 @@ def _rendered(title: str, render: Callable[[Renderer], str], at: Node, context: 
     where = {"name": context.filename}
     if context.renderer is None:
         message = f"template {title}: nothing here evaluates such templates"
-        raise bad(message, at, **where, code="native-missing")
+        raise bad(message, at, **where, code="template-needs-native")
     try:
         return render(context.renderer)
     except (InvalidInput, TooLarge, Unavailable) as error:
         missing = error.code in _MISSING
         if error.retriable and not missing:
             raise
-        code, remedy = (error.code, error.remedy) if missing else ("template-failed", "")
         message = f"template {title}: {error.message}"
-        raise bad(message, at, **where, code=code, remedy=remedy) from error
+        if missing:
+            raise bad(
+                message, at, **where, code="template-needs-native", remedy=error.remedy
+            ) from error
+        raise bad(message, at, **where, code="template-failed") from error
 
 
 def jsonnet_file(text: str, context: Context) -> str:
     """The documents that a pipeline file in Jsonnet makes. Raises `BadFile`."""
     name = context.filename
     if context.renderer is None:
-        raise BadFile("nothing here evaluates Jsonnet", code="native-missing", where=f"{name}:1:1")
+        raise BadFile(
+            "nothing here evaluates Jsonnet", code="template-needs-native", where=f"{name}:1:1"
+        )
     try:
         variables, imports = _variables(context), context.imports
         made = json.loads(context.renderer.jsonnet(name, text, variables, imports))
     except (InvalidInput, TooLarge, Unavailable) as error:
         if error.code in _MISSING:
             raise BadFile(
-                error.message, code=error.code, where=f"{name}:1:1", remedy=error.remedy
+                error.message,
+                code="template-needs-native",
+                where=f"{name}:1:1",
+                remedy=error.remedy,
             ) from error
         if error.retriable:
             raise
