@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fairway.kit.yaml import Node, bad
-from fairway.model.errors import BadFile, InvalidInput, TooLarge, Unavailable
+from fairway.model.errors import BadFile, FairwayError, InvalidInput, TooLarge, Unavailable
 from fairway.pipeline.compile.context import Context, Renderer
 from fairway.pipeline.compile.emit import document
 
@@ -51,15 +51,18 @@ def _rendered(title: str, render: Callable[[Renderer], str], at: Node, context: 
     try:
         return render(context.renderer)
     except (InvalidInput, TooLarge, Unavailable) as error:
-        missing = error.code in _MISSING
-        if error.retriable and not missing:
+        message = f"template {title}: {_words(error)}"
+        if error.code in _MISSING:
+            raise bad(message, at, **where, code="template-needs-native") from error
+        if error.retriable:
             raise
-        message = f"template {title}: {error.message}"
-        if missing:
-            raise bad(
-                message, at, **where, code="template-needs-native", remedy=error.remedy
-            ) from error
         raise bad(message, at, **where, code="template-failed") from error
+
+
+def _words(error: FairwayError) -> str:
+    """What happened; where programs are missing also what to do: a build shows nothing else."""
+    said = error.message
+    return f"{said}; {error.remedy}" if error.code in _MISSING and error.remedy else said
 
 
 def jsonnet_file(text: str, context: Context) -> str:
@@ -74,12 +77,8 @@ def jsonnet_file(text: str, context: Context) -> str:
         made = json.loads(context.renderer.jsonnet(name, text, variables, imports))
     except (InvalidInput, TooLarge, Unavailable) as error:
         if error.code in _MISSING:
-            raise BadFile(
-                error.message,
-                code="template-needs-native",
-                where=f"{name}:1:1",
-                remedy=error.remedy,
-            ) from error
+            place = f"{name}:1:1"
+            raise BadFile(_words(error), code="template-needs-native", where=place) from error
         if error.retriable:
             raise
         raise BadFile(error.message, code="jsonnet-failed", where=error.where or name) from error
