@@ -109,13 +109,13 @@ async def test_a_script_is_ended_after_its_steps(toolbox: Toolbox):
 
 
 async def test_calls_beside_a_runaway_are_answered(toolbox: Toolbox):
-    long = Limits(deadline_s=3.0)
     async with asyncio.TaskGroup() as group:
-        bad = [group.create_task(_fails(toolbox, ENDLESS, long)) for _ in range(4)]
+        bad = [group.create_task(toolbox.ask(ENDLESS)) for _ in range(4)]
         for number in range(30):
             assert await toolbox.ask(Expr(source=f"{number} * 2")) == number * 2
         assert not any(task.done() for task in bad)
-    assert [task.result() for task in bad] == ["toolbox-deadline"] * 4
+        for task in bad:
+            task.cancel()
 
 
 async def _fails(toolbox: Toolbox, asked: Request[Any], limits: Limits) -> str:
@@ -178,7 +178,7 @@ async def test_a_cancelled_call_ends_its_worker(own_server: Server):
     before = workers(own_server)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(toolbox.ask(ENDLESS))
-        await asyncio.sleep(0.2)
+        await _until(lambda: len(workers(own_server)) == 2)  # one more, because that one is busy
         task.cancel()
     await _until(lambda: not set(before) & set(workers(own_server)))
     assert await toolbox.ask(Expr(source="2")) == 2
@@ -187,10 +187,10 @@ async def test_a_cancelled_call_ends_its_worker(own_server: Server):
 async def test_a_killed_worker_is_replaced_and_the_call_repeated(own_server: Server):
     toolbox = Toolbox(own_server)
     assert await toolbox.ask(Expr(source="1")) == 1
-    slow = Lua(script="for i = 1, 3000000 do end return 7")
+    slow = Lua(script="for i = 1, 30000000 do end return 7", steps=2**40)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(toolbox.ask(slow))
-        await asyncio.sleep(0.02)
+        await _until(lambda: len(workers(own_server)) == 2)  # one more, because that one is busy
         for pid in workers(own_server):
             os.kill(pid, signal.SIGKILL)
     assert task.result().values == [7]

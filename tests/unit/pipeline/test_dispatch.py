@@ -208,7 +208,7 @@ async def test_a_build_past_its_deadline_is_told_to_stop_and_fails(
         lease.stage, lease.token, StepReport(number=1, status=Status.RUNNING)
     )
     assert orders.stop
-    assert "time limit of 1 minutes" in orders.reason
+    assert "time limit of 1 minute" in orders.reason
     await chapter.finish(lease, Status.CANCELLED)
     assert (await chapter.build(1)).status is Status.FAILED
 
