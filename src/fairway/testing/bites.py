@@ -49,14 +49,20 @@ def _ignores_cancels() -> Any:
     return mock.patch.object(course, "end_early", lambda db, build, *_, **__: build)  # noqa: ARG005
 
 
-def _new_credential_each_lease() -> Any:
+def _forgets_former_credentials() -> Any:
     """What the simulation found first: another token for each lease, the old one unmasked."""
     original = leasing._credential  # noqa: SLF001 broken on purpose
 
     def credential(db: Any, stage: Any, build: Any, sealer: Any) -> str:
         return original(db, replace(stage, credential=None), build, sealer)
 
-    return mock.patch.object(leasing, "_credential", credential)
+    async def hide_former(*_: Any) -> None:
+        """Mask today's values only."""
+
+    return _together(
+        mock.patch.object(leasing, "_credential", credential),
+        mock.patch.object(Attempt, "_hide_former", hide_former),
+    )
 
 
 def _loses_log_pieces() -> Any:
@@ -104,7 +110,7 @@ ALL: dict[str, Callable[[], Any]] = {
     "reports-before-it-ran": _reports_before_it_ran,
     "forgets-keys": _forgets_keys,
     "ignores-cancels": _ignores_cancels,
-    "new-credential-each-lease": _new_credential_each_lease,
+    "forgets-former-credentials": _forgets_former_credentials,
     "loses-log-pieces": _loses_log_pieces,
     "forgets-lost-runners": _forgets_lost_runners,
     "forgets-waiting-steps": _forgets_waiting_steps,
