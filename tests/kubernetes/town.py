@@ -34,13 +34,13 @@ _CHANGED = ("FAIRWAY_NATIVE__DIR",)
 
 
 def eventually(look: Callable[[], T], seconds: float = WAIT_S) -> T:
-    """Ask until the answer is true-like and raises no AssertionError; it. Fails with the last."""
+    """Ask until the answer is true-like, with no AssertionError or OSError; it, or the last."""
     deadline = time.monotonic() + seconds
     while True:
         try:
             found = look()
             assert found, f"{getattr(look, '__name__', look)} answered {found!r}"
-        except AssertionError:
+        except (AssertionError, OSError):  # kube-proxy may follow a pod's readiness some time later
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)

@@ -152,10 +152,12 @@ class Embedded:
         if self._probes is None:
             return "it is not known yet"
         try:
-            node = await self._probes.node()
+            why = readiness(await self._probes.node())
+            if why or self._was_ready or await self._probes.takes_pods():
+                return why
         except (FairwayError, OSError) as error:
             return str(error)
-        return readiness(node)
+        return "it waits for the ServiceAccount of the namespace default"
 
     async def _tend_network(self, ground: Ground) -> None:
         """Somebody may flush rules or remove a device: it is mended, and said."""

@@ -104,6 +104,11 @@ class Probes:
         found: Mapping[str, Any] = msgspec.json.decode(answer.content)
         return found
 
+    async def takes_pods(self) -> bool:
+        """Whether a pod may be made: its namespace's ServiceAccount comes some moments later."""
+        url = f"{self._plan.api}/api/v1/namespaces/default/serviceaccounts/default"
+        return (await self.api.request("GET", url)).is_success
+
     def _url(self, http: Http, url: str) -> Probe:
         async def probe() -> bool:
             return await http.ok(url)
