@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -108,6 +109,10 @@ async def serve(app: ASGI, addresses: Sequence[Address], tls: Tls | None = None)
     """Listen on every address until cancelled; then answer what is under way and stop."""
     check_free(addresses)
     servers = [_server(app, address, None if address.plain else tls) for address in addresses]
+    # What was made so far lives as long as the process: a collection that looked through it again
+    # and again would hold up transfers for its length.
+    gc.collect()
+    gc.freeze()
     async with asyncio.TaskGroup() as group:
         for server, address in zip(servers, addresses, strict=True):
             group.create_task(_one(server), name=f"http {address.host}:{address.port}")
