@@ -11,6 +11,7 @@ import click
 from fairway.cli import output
 from fairway.cli.session import Session, connected, connecting
 from fairway.client.wire.cluster import ClusterAccess
+from fairway.kit.files import replace_private
 from fairway.model.errors import BadFile, Unauthenticated
 
 HOME: Final = "in-cluster"  # the server's word for its home cluster
@@ -115,11 +116,7 @@ def _merge(path: Path, added: dict[str, Any]) -> None:
     known = {"apiVersion": "v1", "kind": "Config", **known}
     known["current-context"] = added["current-context"]
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.fairway")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(_yaml(known))
-    part.replace(path)
+    replace_private(path, _yaml(known).encode())
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,7 +7,6 @@ the store behind it), one for the API server's calls to extension servers.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,7 @@ from fairway.cluster.certificates import Pair, Subject
 from fairway.cluster.layout import Layout
 from fairway.cluster.plan import ClusterPlan
 from fairway.kit.clock import Millis
+from fairway.kit.files import replace_private
 from fairway.model.errors import Unavailable
 
 EXTRAS_USER: Final = "system:fairway:node"
@@ -170,10 +170,4 @@ def write_private(path: Path, data: bytes) -> None:
     with contextlib.suppress(OSError):
         if path.read_bytes() == data:
             return
-    part = path.with_name(path.name + ".part")
-    with os.fdopen(os.open(path.with_name(part.name), _FLAGS, 0o600), "wb") as file:
-        file.write(data)
-    part.replace(path)
-
-
-_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    replace_private(path, data)

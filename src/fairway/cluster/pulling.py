@@ -9,7 +9,6 @@ https://github.com/containerd/containerd/blob/release/1.6/docs/hosts.md
 from __future__ import annotations
 
 import base64
-import os
 import re
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,7 @@ from sqlalchemy import Connection
 from fairway.access import nodes
 from fairway.access.tokens import Tokens
 from fairway.kit.aio import blocking
+from fairway.kit.files import replace_private
 from fairway.kit.secret import Secret
 from fairway.model.errors import Unauthenticated
 from fairway.store.database import Database
@@ -103,10 +103,4 @@ def _read(path: Path) -> str:
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.parent.chmod(0o700)
-    part = path.with_suffix(".part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    replace_private(path, text.encode(), durable=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -30,6 +29,7 @@ from fairway.gateway.refusals import (
 )
 from fairway.gateway.snapshot import Composed, Object, Ref, Resource, Snapshot, World
 from fairway.kit.aio import blocking
+from fairway.kit.files import replace_private
 from fairway.model.errors import Internal
 
 _log = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ class Settler:
             return
         content = _Memory.of(self._held, self._good)
         if content != self._kept:
-            await blocking(_write, self._memory, content)
+            await blocking(replace_private, self._memory, content)
             self._kept = content
 
 
@@ -187,10 +187,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_suffix(".part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-    part.replace(path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from pathlib import Path
 
 from fairway.cluster import certificates
 from fairway.cluster.certificates import Pair, Subject
 from fairway.kit import clock
+from fairway.kit.files import replace_private
 
 _NAME = "fairway-kubernetes"
 _SERVER = "fairway-kubernetes-server"  # OpenSSL takes one of its issuer's name for self-signed
@@ -61,9 +61,4 @@ class Certificate:
 
     def _write(self, name: str, pair: Pair) -> None:
         for suffix, data in (("key", pair.key), ("crt", pair.cert)):
-            path = self._folder / f"{name}.{suffix}"
-            part = path.with_name(path.name + ".part")
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            part.replace(path)
+            replace_private(self._folder / f"{name}.{suffix}", data)

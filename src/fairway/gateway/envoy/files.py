@@ -19,6 +19,7 @@ from fairway.gateway.snapshot import (
     file_of,
     version_of,
 )
+from fairway.kit.files import replace_private
 
 _SINGLE: Final[tuple[ResourceKind, ...]] = ("listeners", "clusters")
 _MANY: Final[tuple[ResourceKind, ...]] = ("routes", "endpoints", "secrets")
@@ -42,7 +43,7 @@ class Files:
         self.folder.admin.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _owned(self.folder.admin.parent)
         content = changed or msgspec.json.encode(bootstrap.bootstrap(self.folder))
-        _replace(self.folder.bootstrap, content)
+        replace_private(self.folder.bootstrap, content)
         for kind in _SINGLE:
             if _read(self.folder.xds / FILES[kind]) is None:
                 self.write_all(kind, {})
@@ -51,14 +52,15 @@ class Files:
         """Write the one file of listeners or clusters; its version."""
         version = version_of(resources)
         content = bootstrap.document(kind, version, [resources[key] for key in sorted(resources)])
-        _replace(self.folder.xds / FILES[kind], content)
+        # Envoy reacts to the renaming, and never sees half a file.
+        replace_private(self.folder.xds / FILES[kind], content)
         return version
 
     def write(self, kind: ResourceKind, name: str, resource: Resource) -> str:
         """Write the file of one resource; its version."""
         version = version_of({name: resource})
         content = bootstrap.document(kind, version, [resource])
-        _replace(self.folder.xds / file_of(kind, name), content)
+        replace_private(self.folder.xds / file_of(kind, name), content)
         return version
 
     def remove(self, kind: ResourceKind, name: str) -> None:
@@ -101,11 +103,3 @@ def _read(path: Path) -> list[dict[str, Any]] | None:
         return [{key: one[key] for key in one if key != "@type"} for one in resources]
     except (OSError, msgspec.MsgspecError, KeyError, TypeError):
         return None
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """In one step: Envoy reacts to the renaming and never sees half a file."""
-    part = path.with_suffix(".part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-    part.rename(path)

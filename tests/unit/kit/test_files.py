@@ -1,0 +1,41 @@
+"""A file for its owner alone is replaced whole, or stays as it was."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from fairway.kit.files import replace_private
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_file_is_replaced_whole_and_read_by_its_owner_alone(
+    tmp_path: Path, durable: bool
+) -> None:
+    path = tmp_path / "key.pem"
+    path.write_bytes(b"an earlier and longer one")
+    path.chmod(0o644)
+    replace_private(path, b"new", durable=durable)
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_files_that_differ_by_their_ending_do_not_meet(tmp_path: Path) -> None:
+    replace_private(tmp_path / "pair.key", b"key")
+    replace_private(tmp_path / "pair.crt", b"crt")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "pair.key": b"key",
+        "pair.crt": b"crt",
+    }
+
+
+def test_what_was_there_stays_when_it_cannot_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "kept"
+    path.write_bytes(b"old")
+    (tmp_path / "kept.part").mkdir()
+    with pytest.raises(OSError, match=r"kept\.part"):
+        replace_private(path, b"new")
+    assert path.read_bytes() == b"old"
