@@ -23,18 +23,12 @@ from fairway.cluster.certificates import Pair, Subject
 from fairway.kit import clock
 from fairway.kit.secret import Secret
 from fairway.kube.connection import Connection
+from fairway.testing.http import free_port
 
 _READY_S: Final = 60.0
 _POLL_S: Final = 0.05
 _END_S: Final = 10.0
 _HOST: Final = "127.0.0.1"
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens at now."""
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 class ApiServer:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from fairway.client.wire.build import Build
 from fairway.client.wire.repository import Repository
 from fairway.model.errors import FairwayError
 from fairway.settings import local_environment
+from fairway.testing.http import free_port
 
 T = TypeVar("T")
 
@@ -30,13 +30,6 @@ READY_S: Final = 60.0
 DONE: Final = frozenset({"passed", "failed", "errored", "cancelled", "declined", "skipped"})
 _ASK_S: Final = 0.05
 _KEPT: Final = ("FAIRWAY_TEST_",)
-
-
-def free_port() -> int:
-    """A port of this machine that nothing listens on."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(what: str, ask: Callable[[], T | None], *, seconds: float = 60.0) -> T:

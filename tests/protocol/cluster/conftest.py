@@ -27,8 +27,9 @@ from fairway.model.token import TokenScope
 from fairway.native import programs
 from fairway.settings import load, local_environment
 from fairway.store.database import Database, sqlite_url
-from fairway.testing.apiserver import ApiServer, free_port
+from fairway.testing.apiserver import ApiServer
 from fairway.testing.clusters import FakeOwned
+from fairway.testing.http import free_port
 from fairway.testing.people import People
 
 
