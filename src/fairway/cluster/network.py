@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import logging
 import os
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from fairway.cluster import firewall, host
 from fairway.cluster.layout import Layout
 from fairway.cluster.plan import ClusterPlan
 from fairway.kit import processes
+from fairway.model.errors import Unavailable
 
 _FORWARD: Final = Path("/proc/sys/net/ipv4/ip_forward")
 _DEVICES: Final = Path("/proc/self/net/dev")  # /sys/class/net may show another namespace
@@ -28,6 +30,8 @@ _LIMITS: Final = {
     Path("/proc/sys/fs/inotify/max_user_instances"): 8192,
     Path("/proc/sys/fs/inotify/max_user_watches"): 524288,
 }
+
+_log = logging.getLogger(__name__)
 
 
 def ensure(paths: Layout, plan: ClusterPlan) -> bool:
@@ -162,8 +166,12 @@ def remove(paths: Layout, plan: ClusterPlan) -> None:
 
     Forwarding of packets is turned off again where it was off and nobody else needs it.
     """
-    with contextlib.suppress(Exception):
-        for command in firewall.removal(plan, firewall.parse(host.run("iptables-save"))):
+    try:
+        rules = firewall.parse(host.run("iptables-save"))
+    except Unavailable as error:
+        _log.warning("rules of %s may be left: %s (%s)", plan.bridge, error, error.remedy)
+    else:
+        for command in firewall.removal(plan, rules):
             host.attempt("iptables", "-w", *command)
     host.attempt("ip", "route", "delete", "local", plan.balancers, "dev", "lo")
     for device in (plan.veth, plan.bridge):
