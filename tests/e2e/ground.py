@@ -67,6 +67,7 @@ class Ground:
         self.token = ""
         self._api: Api | None = None
         self._count = 0
+        self._templates: Repository | None = None
 
     def up(self) -> None:
         """Start it, as a person would; the first start makes a token and a context."""
@@ -128,6 +129,12 @@ class Ground:
             self.ok("repo", "create", made.slug)
             self.api.patch(f"/repos/{made.slug}", settings, dict)
         return made
+
+    def templates(self) -> Repository:
+        """The organisation's template repository: there is one, whoever asks first makes it."""
+        if self._templates is None:
+            self._templates = Repository(self, "e2e/templates")
+        return self._templates
 
 
 class Repository:

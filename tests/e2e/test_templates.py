@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ground import Ground, Repository, steps
+from ground import Ground, steps
 
 from fairway.model.errors import Unavailable
 from fairway.native.programs import find
@@ -40,7 +40,7 @@ def _programs() -> None:
 
 
 def test_a_yaml_template_of_the_organisation_makes_the_steps(ground: Ground) -> None:
-    holder = Repository(ground, "e2e/templates")
+    holder = ground.templates()
     holder.commit({"plugin.yaml": TEMPLATE})
     holder.push()
     repo = ground.repository()

@@ -206,7 +206,7 @@ def test_a_newer_push_cancels_the_older_build_where_the_repository_says_so(
 
 def test_several_documents_secrets_and_templates_of_one_file(ground: Ground) -> None:
     repo = ground.repository("templated", settings={"template_repository": ""})
-    templates = Repository(ground, "e2e/templates")
+    templates = ground.templates()
     templates.commit(
         {
             "greet.star": 'def main(ctx):\n  return {"kind": "pipeline", "type": "docker",'
