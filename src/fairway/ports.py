@@ -11,6 +11,8 @@ from typing import Protocol
 
 from fairway.access.keyring import Keyring
 from fairway.blob.blob import Blobs
+from fairway.kube.fleet import Fleet
+from fairway.native.toolbox import Toolbox
 from fairway.pipeline.compile import Renderer
 from fairway.pipeline.draft import Signatures, Sources, Templates
 from fairway.pipeline.engine import Engine
@@ -57,3 +59,5 @@ class Ports:
     gateway: str = ""  # our address as containers see it, "" when there is none
     renderer: Renderer | None = None  # of templates; None: none but Starlark's
     runner: RunnerPorts | None = None
+    fleet: Fleet | None = None  # the clusters that controllers work in
+    toolbox: Toolbox | None = None  # of native programs: what controllers render and compare with

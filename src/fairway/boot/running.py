@@ -7,7 +7,7 @@ import logging
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from fairway import __version__
 from fairway.api.app import api_app
@@ -16,12 +16,15 @@ from fairway.api.services import Addresses, Services
 from fairway.app import App
 from fairway.boot import embedded, health, machines, opening, process
 from fairway.boot import gateway as front
-from fairway.boot.clusters import ClusterParts
-from fairway.boot.environments import Reach
+from fairway.boot.clusters import ClusterParts, OwnClusters
+from fairway.boot.delivery import ClusterFleet
+from fairway.boot.environments import Reach, toolbox
 from fairway.boot.opening import Opened
 from fairway.boot.registry_access import RegistryAccess
 from fairway.boot.server import Address, Router, Tls, check_free, serve
 from fairway.boot.toolbox import templates
+from fairway.cluster.clusters import Clusters
+from fairway.cluster.dialing import dial
 from fairway.cluster.fleet import Fleet
 from fairway.cluster.onlooker import Onlooker
 from fairway.docker.bridge import gateway
@@ -57,15 +60,30 @@ async def run(settings: Settings, holder: str) -> None:
         inside = await _gateway(settings, engine, docker, opened.installation)
         renderer = templates(settings)
         ports = opening.ports(opened, holder=holder, gateway=inside, renderer=renderer)
+        fleet = ClusterFleet()
+        if "controllers" in settings.roles:
+            ports = replace(ports, fleet=fleet, toolbox=toolbox(settings))
         if "runner" in settings.roles:
             owner = opened.installation
             runner = opening.runner_ports(settings, docker, owner, inside, reach=reach)
             ports = replace(ports, runner=runner)
-        await _run(App(settings, ports), opened, docker, reach)
+        await _run(App(settings, ports), opened, docker, _Ways(reach, fleet))
     finally:
         if docker is not None:
             docker.close()
         opened.database.close()
+
+
+class _Ways(NamedTuple):
+    """Ways into clusters, which are there before the clusters are."""
+
+    reach: Reach
+    fleet: ClusterFleet
+
+    def lead_to(self, clusters: Clusters | None) -> None:
+        """Where they lead from now on."""
+        self.reach.clusters = clusters
+        self.fleet.clusters = clusters
 
 
 async def _gateway(
@@ -77,7 +95,7 @@ async def _gateway(
     return engine.gateway if engine.ours else await gateway(docker, owner)
 
 
-async def _run(app: App, opened: Opened, docker: Docker | None, reach: Reach) -> None:
+async def _run(app: App, opened: Opened, docker: Docker | None, ways: _Ways) -> None:
     settings = app.settings
     announcer = Announcer(opened.database, opened.folders, opened.database.events)
     listens = bool({"server", "git"} & set(settings.roles))
@@ -98,8 +116,10 @@ async def _run(app: App, opened: Opened, docker: Docker | None, reach: Reach) ->
         if "git" in settings.roles:
             _start_git(group, opened, remote, remote_wake)
         beside = embedded.Beside(settings, app.database, app.tokens)
-        clusters = _start_clusters(group, app, opened, beside)
-        reach.clusters = clusters.clusters if clusters is not None else None
+        clusters, known = _start_clusters(group, app, opened, beside)
+        ways.lead_to(known)
+        if app.ports.fleet is not None:
+            group.create_task(ways.fleet.run(), name="ways into clusters")
         if listens:
             router = make_router(app, opened, remote, remote_wake, clusters=clusters)
             beside.listen = partial(_listen_at, router, settings.http.port)
@@ -112,8 +132,10 @@ async def _run(app: App, opened: Opened, docker: Docker | None, reach: Reach) ->
 
 def _start_clusters(
     group: asyncio.TaskGroup, app: App, opened: Opened, beside: embedded.Beside
-) -> ClusterParts | None:
-    """Embedded clusters, the gateway, and what a server has of them, by this process's roles."""
+) -> tuple[ClusterParts | None, Clusters | None]:
+    """Embedded clusters, the gateway, what a server has of them and what controllers know of
+    them, by this process's roles.
+    """
     settings = app.settings
     kept = embedded.fleet(settings, opened.installation, beside)
     if kept is not None:
@@ -122,13 +144,15 @@ def _start_clusters(
     if served is not None:
         group.create_task(served.run(), name="gateway")
     if "server" not in settings.roles:
-        return None
+        if "controllers" not in settings.roles:
+            return None, None
+        return None, Clusters(app.database, OwnClusters(settings, kept), dial)
     seen = embedded.onlooker(settings, beside.serve)
     if seen is not None:
         group.create_task(seen.run(), name="clusters of another process")
     clusters = cluster_parts(app, kept, served, seen=seen)
     group.create_task(clusters.run(), name="clusters")
-    return clusters
+    return clusters, clusters.clusters
 
 
 def _start_git(
