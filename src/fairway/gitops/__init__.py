@@ -1,0 +1,1 @@
+"""GitOps: what Git and registries say, brought to clusters and kept there."""

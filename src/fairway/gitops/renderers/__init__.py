@@ -1,0 +1,1 @@
+"""How files become objects: one file per kind, under `gitops/renderer.py`."""
