@@ -90,6 +90,12 @@ SUITES: dict[str, Suite] = {
         ("docker", "kubernetes", "native"),
         minutes=30,
     ),
+    "delivery": Suite(
+        "GitOps, rollouts and releases on a real Kubernetes API, without containers",
+        ("tests/delivery",),
+        ("clients", "native"),
+        minutes=30,
+    ),
     "gateway-api": Suite(
         "the Gateway API's own conformance suite",
         ("tests/gateway_api",),
