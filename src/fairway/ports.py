@@ -19,6 +19,7 @@ from fairway.pipeline.engine import Engine
 from fairway.pipeline.plugin import Plugin
 from fairway.pipeline.runner.tools import Remains, ReportReader
 from fairway.pipeline.runner.workspaces import Workspaces
+from fairway.source.writing import Writer
 from fairway.store.database import Database
 
 
@@ -57,6 +58,7 @@ class Ports:
     installation: str  # this installation's own name
     holder: str  # this process's name in leases; the same after a restart, so that it goes on
     gateway: str = ""  # our address as containers see it, "" when there is none
+    writer: Writer | None = None  # commits of Fairway's own; None where no folders are
     renderer: Renderer | None = None  # of templates; None: none but Starlark's
     runner: RunnerPorts | None = None
     fleet: Fleet | None = None  # the clusters that controllers work in

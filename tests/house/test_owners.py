@@ -19,6 +19,7 @@ OWNERS: dict[str, set[str]] = {
     "runners": {"pipeline"},
     "secrets": {"pipeline"},
     "refs": {"source"},
+    "quiet_commits": {"source"},
     "repositories": {"source"},
     "manifests": {"image"},
     "registry": {"image"},

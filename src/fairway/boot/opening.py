@@ -24,6 +24,7 @@ from fairway.boot.environments import (
 from fairway.docker.client import Docker
 from fairway.git.folders import Folders
 from fairway.git.reads import Reads
+from fairway.git.writing import Writes
 from fairway.image.build import Builder
 from fairway.kit.secret import Secret
 from fairway.model.errors import Conflict
@@ -51,7 +52,9 @@ from fairway.settings import (
     network_environment,
     proxy_environment,
 )
+from fairway.source.announce import Announcer
 from fairway.source.sources import Sources
+from fairway.source.writing import Writer
 from fairway.store import settings as stored
 from fairway.store import users
 from fairway.store.database import Database
@@ -69,6 +72,7 @@ class Opened(Struct, frozen=True):
     blobs: Folder
     folders: Folders
     reads: Reads
+    announcer: Announcer
     installation: str
     registry_key: bytes
 
@@ -120,6 +124,7 @@ def open_all(settings: Settings) -> Opened:
         blobs=Folder(settings.data / "blobs"),
         folders=folders,
         reads=Reads(folders),
+        announcer=Announcer(database, folders, database.events),
         installation=installation,
         registry_key=database.write_now(registry_key, keyring),
     )
@@ -130,6 +135,7 @@ def ports(
 ) -> Ports:
     """The system's ports, without a runner's."""
     sources = Sources(opened.reads)
+    folders = opened.folders
     return Ports(
         database=opened.database,
         blobs=opened.blobs,
@@ -142,6 +148,7 @@ def ports(
         installation=opened.installation,
         holder=holder,
         gateway=gateway,
+        writer=Writer(opened.database, Writes(folders), folders, opened.announcer),
     )
 
 

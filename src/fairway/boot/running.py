@@ -38,7 +38,6 @@ from fairway.kit.aio import Wake, blocking
 from fairway.kit.net import endpoint
 from fairway.pipeline.files import FileSignatures
 from fairway.settings import Settings, network_environment
-from fairway.source.announce import Announcer
 from fairway.source.crons import Crons
 from fairway.source.hooks import HookDeps, hooks_app
 from fairway.source.hosting import GitDeps, git_app
@@ -97,14 +96,13 @@ async def _gateway(
 
 async def _run(app: App, opened: Opened, docker: Docker | None, ways: _Ways) -> None:
     settings = app.settings
-    announcer = Announcer(opened.database, opened.folders, opened.database.events)
     listens = bool({"server", "git"} & set(settings.roles))
     if listens:
         check_free(addresses(app))  # before we are written down as the one that runs
     remote = RemoteDeps(
         database=opened.database,
         folders=opened.folders,
-        announcer=announcer,
+        announcer=opened.announcer,
         keyring=opened.keyring,
         environment=network_environment(),
     )

@@ -12,6 +12,7 @@ from fairway.pipeline import triggers
 from fairway.pipeline.builds import Builds
 from fairway.pipeline.draft import Sources
 from fairway.store import builds as rows
+from fairway.store import quiet_commits
 from fairway.store.database import Database
 
 
@@ -28,7 +29,7 @@ class Reactions:
         if not isinstance(event, RefUpdated):
             return
         repository = await self._repository(event.repository)
-        if repository is None:
+        if repository is None or await self._quiet(event):
             return
         try:
             draft = await triggers.of_push(self._sources, repository, event, key=key)
@@ -48,6 +49,10 @@ class Reactions:
         draft = await triggers.of_cron(self._sources, repository, event)
         if draft is not None:
             await self._builds.make(repository.id, draft)
+
+    async def _quiet(self, event: RefUpdated) -> bool:
+        """Whether Fairway itself wrote that commit, for a delivery: it starts no pipeline."""
+        return await self._database.read(quiet_commits.has, event.repository, event.after)
 
     async def _repository(self, number: int) -> Repository | None:
         """The repository, None when it was deleted meanwhile."""

@@ -173,6 +173,15 @@ ref = Table(
     UniqueConstraint("repository", "name"),
 )
 
+quiet_commit = Table(  # Fairway's own commits that start no pipeline
+    "quiet_commit",
+    metadata,
+    _id(),
+    _ref("repository"),
+    Column("sha", String(64), nullable=False),
+    UniqueConstraint("repository", "sha"),
+)
+
 cron = Table(
     "cron",
     metadata,

@@ -13,6 +13,7 @@ from fairway.model.repository import Repository, Settings
 from fairway.model.status import Status
 from fairway.pipeline import triggers
 from fairway.pipeline.triggers import PullRequest
+from fairway.store import builds, quiet_commits
 
 FILE = """
 kind: pipeline
@@ -231,3 +232,24 @@ def _running(number: int) -> Any:
     from fairway.pipeline.dispatch import StepReport
 
     return StepReport(number=number, status=Status.RUNNING)
+
+
+async def test_a_delivery_that_fairway_committed_starts_no_pipeline(chapter: Any) -> None:
+    ref, text = "refs/heads/main", "Deploy\n\nFairway-Delivery: shop/app promote 1.0.0 dev"
+    sha = chapter.sources.push(chapter.repository, ref, FILE, message=text)
+    moved = RefUpdated(
+        repository=chapter.repository,
+        slug="acme/site",
+        ref=ref,
+        before="",
+        after=sha,
+        actor="fairway",
+    )
+    await chapter.database.write(quiet_commits.put, chapter.repository, sha)
+    await chapter.reactions.build_ref(moved, "event/own")
+    assert await chapter.database.read(builds.by_trigger_key, "event/own") is None
+
+
+async def test_a_pushed_commit_with_the_trailer_of_deliveries_builds(chapter: Any) -> None:
+    text = "Slip by\n\nFairway-Delivery: shop/app promote 1.0.0 dev"
+    assert await chapter.push(FILE, message=text) is not None

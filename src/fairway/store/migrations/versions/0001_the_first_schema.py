@@ -360,6 +360,27 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_cron_repository"), ["repository"], unique=False)
 
     op.create_table(
+        "quiet_commit",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column(
+            "repository", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("sha", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["repository"],
+            ["repository.id"],
+            name=op.f("fk_quiet_commit_repository"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quiet_commit")),
+        sa.UniqueConstraint("repository", "sha", name=op.f("uq_quiet_commit_repository_sha")),
+    )
+    op.create_table(
         "ref",
         sa.Column(
             "id",
