@@ -132,6 +132,15 @@ def parts(kept: Fleet) -> Parts:
     return show
 
 
+def seen_parts(seen: Onlooker) -> Parts:
+    """The same of clusters that another process keeps."""
+
+    async def show() -> Sequence[Component]:
+        return [shown for one in await seen.statuses() for shown in _shown(one)]
+
+    return show
+
+
 def _shown(one: ClusterStatus) -> list[Component]:
     name = f"cluster {one.name}"
     ready = one.state is ClusterState.READY

@@ -182,6 +182,8 @@ def cluster_parts(
     )
     if kept is not None:
         made.parts.append(embedded.parts(kept))
+    elif seen is not None:
+        made.parts.append(embedded.seen_parts(seen))
     if served is not None:
         made.parts.append(front.parts(served))
         made.traffic = served.traffic

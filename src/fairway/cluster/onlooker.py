@@ -12,14 +12,20 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from fairway.cluster.fleet import admin
 from fairway.cluster.known import Kind, Own
 from fairway.cluster.layout import layout, names
 from fairway.cluster.network import devices
 from fairway.cluster.plan import API_PORT, ClusterPlan
 from fairway.cluster.setting_up import read_plan
+from fairway.cluster.status import ClusterState, ClusterStatus, judge
 from fairway.kit.aio import blocking
+from fairway.kit.processes import is_alive
 from fairway.model.errors import FairwayError, Unavailable
+from fairway.supervise import records
+from fairway.supervise.component import ComponentStatus, Record, State
 
 _LOOK_S: Final = 5.0
 _CONNECT_S: Final = 2.0
@@ -71,6 +77,17 @@ class Onlooker:
         plans.sort(key=lambda plan: (plan.name != self._home, plan.name))
         return [await self._own(plan) for plan in plans]
 
+    async def statuses(self) -> list[ClusterStatus]:
+        """How each is: its components by what their supervisor wrote down, its API by asking."""
+        plans = {plan.name: plan for plan in await blocking(self._plans)}
+        found = []
+        for own in await self.own():
+            if own.name in plans:
+                state = layout(self._data, own.name).state
+                parts = await blocking(_components, state)
+                found.append(_judged(own, parts))
+        return found
+
     async def create(self, name: str) -> None:
         """Raises Unavailable: another process keeps them."""
         raise self._elsewhere(f"{name} cannot be created")
@@ -112,3 +129,28 @@ class Onlooker:
     def _bridges(self) -> set[str]:
         there = devices()
         return {plan.gateway for plan in self._plans() if plan.bridge in there}
+
+
+def _components(folder: Path) -> list[ComponentStatus]:
+    """What is written down of each, and whether its process lives. Blocks."""
+    return [_component(one, lives=is_alive(one.process)) for one in records.everything(folder)]
+
+
+def _component(one: Record, *, lives: bool) -> ComponentStatus:
+    return ComponentStatus(
+        name=one.name,
+        state=State.READY if lives else State.FAILED,
+        pid=one.process.pid if lives else None,
+        since=one.since,
+        restarts=one.restarts,
+        reason=one.reason if lives else "its process has ended",
+    )
+
+
+def _judged(own: Own, parts: list[ComponentStatus]) -> ClusterStatus:
+    """As `status.judge`; an API that does not answer counts as a node that is not ready."""
+    if not parts:
+        reason = "none of its components was started yet"
+        return ClusterStatus(own.name, ClusterState.WAITING, reason)
+    judged = judge(own.name, parts, own.reason, was=True)
+    return replace(judged, reason=own.reason) if own.reason else judged

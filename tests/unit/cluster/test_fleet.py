@@ -1,6 +1,7 @@
 """The clusters of one installation: which there are, which may come and go, what each waits for."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,7 +17,11 @@ from fairway.cluster.layout import layout, names
 from fairway.cluster.onlooker import Onlooker
 from fairway.cluster.setting_up import Wanted, read_plan
 from fairway.cluster.status import ClusterState
+from fairway.kit import clock, processes
+from fairway.kit.processes import Process
 from fairway.model.errors import Conflict, InvalidInput, NotFound, Unavailable
+from fairway.supervise import records
+from fairway.supervise.component import Record, State
 
 
 @pytest.fixture
@@ -171,3 +176,27 @@ async def test_an_onlooker_sees_clusters_and_changes_none(data: Path) -> None:
     for change in (seen.create("x"), seen.delete("local")):
         with pytest.raises(Unavailable):
             await change
+
+
+async def test_an_onlooker_tells_of_components_by_what_their_supervisor_wrote_down(
+    data: Path,
+) -> None:
+    planned(data, "local")
+    seen = Onlooker(data, "local")
+    [before] = await seen.statuses()
+    assert (before.state, before.components) == (ClusterState.WAITING, ())
+    mine = processes.identify(os.getpid())
+    assert mine is not None
+    gone = Process(pid=mine.pid, started=mine.started + 1, boot=mine.boot)
+    at = clock.now()
+    for name, process, reason in (("etcd", mine, "ended by SIGKILL"), ("kubelet", gone, "")):
+        record = Record(name, process, "d", 0, stop_s=1.0, since=at, restarts=2, reason=reason)
+        records.write(layout(data, "local").state, record)
+    [found] = await seen.statuses()
+    assert found.state is ClusterState.DEGRADED
+    assert "does not answer" in found.reason
+    etcd, kubelet = found.components
+    assert (etcd.state, etcd.pid, etcd.restarts) == (State.READY, mine.pid, 2)
+    assert (etcd.reason, etcd.since) == ("ended by SIGKILL", at)
+    assert (kubelet.state, kubelet.pid) == (State.FAILED, None)
+    assert kubelet.reason == "its process has ended"
