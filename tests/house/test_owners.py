@@ -33,6 +33,9 @@ OWNERS: dict[str, set[str]] = {
     "sealed": {"access"},  # a new key seals every secret again, whoever it belongs to
     "crons": {"source"},
     "images": {"image"},
+    "releases": {"release"},
+    "promotions": {"release"},
+    "approvals": {"release"},
     "idempotency": {"api"},
 }
 # Written by another than the owner, each with its reason.

@@ -144,6 +144,57 @@ class CandidateMade(Event, frozen=True, kw_only=True):
         return f"image/{self.repository_name}"
 
 
+class ReleaseCreated(Event, frozen=True, kw_only=True):
+    """A release was published, or its chart failed (`state`, `problem`)."""
+
+    kind: ClassVar[str] = "release-created"
+    delivery: str
+    service: str
+    release: int
+    version: str
+    digest: str
+    revision: str
+    state: str
+    repository: str = ""
+    build: int = 0
+    problem: str = ""
+
+    @property
+    def subject(self) -> str:
+        return f"service/{self.delivery}/{self.service}"
+
+
+class PromotionChanged(Event, frozen=True, kw_only=True):
+    """A promotion came into another state, another step, or waits for something else.
+
+    `before` is the version that the environment had, `why` a person's reason.
+    """
+
+    kind: ClassVar[str] = "promotion-changed"
+    delivery: str
+    service: str
+    environment: str
+    promotion: int
+    release: int
+    version: str
+    digest: str
+    way: str  # promotion | rollback | revert
+    state: str
+    step: str = ""
+    before: str = ""
+    message: str = ""
+    waits: list[str] = field(default_factory=list)
+    actor: str = ""
+    why: str = ""
+    commit: str = ""
+    application: str = ""
+    cluster: str = ""
+
+    @property
+    def subject(self) -> str:
+        return f"service/{self.delivery}/{self.service}/{self.environment}"
+
+
 ALL: tuple[type[Event], ...] = (
     RefUpdated,
     CronDue,
@@ -152,5 +203,7 @@ ALL: tuple[type[Event], ...] = (
     BuildFinished,
     ImageBuilt,
     CandidateMade,
+    ReleaseCreated,
+    PromotionChanged,
 )
 BY_KIND: dict[str, type[Event]] = {event.kind: event for event in ALL}

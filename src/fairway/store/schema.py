@@ -478,6 +478,100 @@ image = Table(
     Index("ix_image_repository_name", "repository_name", "candidate", "id"),
 )
 
+# ---- delivery ------------------------------------------------------------------------------------
+
+release = Table(
+    "release",  # a digest, its chart and commits, under a version
+    metadata,
+    _id(),
+    Column("delivery", String(255), nullable=False),
+    Column("service", String(63), nullable=False),
+    _text("repository"),  # slug of the source
+    Column("version", String(128), nullable=False),
+    _text("image"),  # in our registry, without a host
+    Column("digest", String(160), nullable=False),
+    _text("chart"),  # its name
+    _text("chart_digest"),
+    _text("revision"),  # the commit
+    _text("since"),  # the commit of the release before
+    _json("changes", "[]"),
+    _int("build"),  # number
+    _text("author"),
+    _text("state", "pending"),  # pending | published | failed
+    _text("problem"),
+    _text("commit"),  # the one that wrote version and digest into the chart
+    _time("created", null=False),
+    _time("published"),
+    UniqueConstraint("delivery", "service", "version"),
+    UniqueConstraint("delivery", "service", "build", "digest"),
+    Index("ix_release_digest", "digest"),
+    Index("ix_release_state", "state"),
+)
+
+promotion = Table(
+    "promotion",  # one release on its way into one environment
+    metadata,
+    _id(),
+    _ref("release", index=True),
+    Column("delivery", String(255), nullable=False),
+    Column("service", String(63), nullable=False),
+    Column("environment", String(63), nullable=False),
+    _text("kind", "promotion"),  # promotion | rollback | revert
+    _text("state", "waiting"),  # waiting | running | passed | failed | rejected | ...
+    _text("step", "copy"),  # copy | keys | commit | sync | verify
+    _text("actor"),
+    _text("why"),
+    _text("message"),
+    _json("waits", "[]"),
+    _text("commit"),
+    _ref("release", name="previous", null=True),
+    _text("bad"),  # why automation does not take this release there again
+    _time("created", null=False),
+    _time("started"),
+    _time("traffic"),
+    _time("full"),
+    _time("ended"),
+    Index("ix_promotion_lane", "delivery", "environment", "service", "id"),
+    Index("ix_promotion_state", "state"),
+)
+
+approval = Table(
+    "approval",  # a person's word on a release in an environment
+    metadata,
+    _id(),
+    _ref("release"),
+    Column("environment", String(63), nullable=False),
+    Column("kind", String(16), nullable=False),  # approval | qa
+    Column("login", String(255), nullable=False),
+    Column("verdict", String(8), nullable=False),  # yes | no
+    _text("comment"),
+    _time("at", null=False),
+    UniqueConstraint("release", "environment", "kind", "login"),
+)
+
+verification = Table(
+    "verification",  # a pipeline or an analysis that ran for a release
+    metadata,
+    _id(),
+    _ref("release"),
+    Column("environment", String(63), nullable=False),  # where
+    Column("key", String(512), nullable=False),
+    _text("reference"),
+    _text("verdict"),  # "" goes on | passed | failed
+    _text("message"),
+    _time("created", null=False),
+    _time("ended"),
+    UniqueConstraint("release", "environment", "key"),
+)
+
+reserved_name = Table(
+    "reserved_name",  # the first part of names in our registry that Fairway alone pushes
+    metadata,
+    Column("name", String(255), primary_key=True),
+    _text("delivery"),
+    _text("environment"),
+)
+
 # ---- the story ----------------------------------------------------------------------------------
 
 event = Table(

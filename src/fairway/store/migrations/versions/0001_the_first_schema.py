@@ -113,6 +113,60 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_organisation_name")),
     )
     op.create_table(
+        "release",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("delivery", sa.String(length=255), nullable=False),
+        sa.Column("service", sa.String(length=63), nullable=False),
+        sa.Column("repository", sa.Text(), server_default="", nullable=False),
+        sa.Column("version", sa.String(length=128), nullable=False),
+        sa.Column("image", sa.Text(), server_default="", nullable=False),
+        sa.Column("digest", sa.String(length=160), nullable=False),
+        sa.Column("chart", sa.Text(), server_default="", nullable=False),
+        sa.Column("chart_digest", sa.Text(), server_default="", nullable=False),
+        sa.Column("revision", sa.Text(), server_default="", nullable=False),
+        sa.Column("since", sa.Text(), server_default="", nullable=False),
+        sa.Column("changes", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column(
+            "build",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            server_default="0",
+            nullable=False,
+        ),
+        sa.Column("author", sa.Text(), server_default="", nullable=False),
+        sa.Column("state", sa.Text(), server_default="pending", nullable=False),
+        sa.Column("problem", sa.Text(), server_default="", nullable=False),
+        sa.Column("commit", sa.Text(), server_default="", nullable=False),
+        sa.Column("created", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("published", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_release")),
+        sa.UniqueConstraint(
+            "delivery",
+            "service",
+            "build",
+            "digest",
+            name=op.f("uq_release_delivery_service_build_digest"),
+        ),
+        sa.UniqueConstraint(
+            "delivery", "service", "version", name=op.f("uq_release_delivery_service_version")
+        ),
+    )
+    with op.batch_alter_table("release", schema=None) as batch_op:
+        batch_op.create_index("ix_release_digest", ["digest"], unique=False)
+        batch_op.create_index("ix_release_state", ["state"], unique=False)
+
+    op.create_table(
+        "reserved_name",
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("delivery", sa.Text(), server_default="", nullable=False),
+        sa.Column("environment", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_reserved_name")),
+    )
+    op.create_table(
         "runner",
         sa.Column(
             "id",
@@ -165,6 +219,33 @@ def upgrade() -> None:
         sa.UniqueConstraint("login", name=op.f("uq_user_login")),
     )
     op.create_table(
+        "approval",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("release", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("environment", sa.String(length=63), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("login", sa.String(length=255), nullable=False),
+        sa.Column("verdict", sa.String(length=8), nullable=False),
+        sa.Column("comment", sa.Text(), server_default="", nullable=False),
+        sa.Column("at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["release"], ["release.id"], name=op.f("fk_approval_release"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_approval")),
+        sa.UniqueConstraint(
+            "release",
+            "environment",
+            "kind",
+            "login",
+            name=op.f("uq_approval_release_environment_kind_login"),
+        ),
+    )
+    op.create_table(
         "delivery",
         sa.Column(
             "id",
@@ -194,6 +275,48 @@ def upgrade() -> None:
         batch_op.create_index("ix_delivery_due", ["parked", "due"], unique=False)
         batch_op.create_index(batch_op.f("ix_delivery_event"), ["event"], unique=False)
         batch_op.create_index("ix_delivery_order", ["handler", "subject", "event"], unique=False)
+
+    op.create_table(
+        "promotion",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("release", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("delivery", sa.String(length=255), nullable=False),
+        sa.Column("service", sa.String(length=63), nullable=False),
+        sa.Column("environment", sa.String(length=63), nullable=False),
+        sa.Column("kind", sa.Text(), server_default="promotion", nullable=False),
+        sa.Column("state", sa.Text(), server_default="waiting", nullable=False),
+        sa.Column("step", sa.Text(), server_default="copy", nullable=False),
+        sa.Column("actor", sa.Text(), server_default="", nullable=False),
+        sa.Column("why", sa.Text(), server_default="", nullable=False),
+        sa.Column("message", sa.Text(), server_default="", nullable=False),
+        sa.Column("waits", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("commit", sa.Text(), server_default="", nullable=False),
+        sa.Column("previous", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("bad", sa.Text(), server_default="", nullable=False),
+        sa.Column("created", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("started", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("traffic", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("full", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("ended", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["previous"], ["release.id"], name=op.f("fk_promotion_previous"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["release"], ["release.id"], name=op.f("fk_promotion_release"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_promotion")),
+    )
+    with op.batch_alter_table("promotion", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_promotion_lane", ["delivery", "environment", "service", "id"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_promotion_release"), ["release"], unique=False)
+        batch_op.create_index("ix_promotion_state", ["state"], unique=False)
 
     op.create_table(
         "repository",
@@ -254,6 +377,30 @@ def upgrade() -> None:
             batch_op.f("ix_repository_organisation"), ["organisation"], unique=False
         )
 
+    op.create_table(
+        "verification",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("release", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("environment", sa.String(length=63), nullable=False),
+        sa.Column("key", sa.String(length=512), nullable=False),
+        sa.Column("reference", sa.Text(), server_default="", nullable=False),
+        sa.Column("verdict", sa.Text(), server_default="", nullable=False),
+        sa.Column("message", sa.Text(), server_default="", nullable=False),
+        sa.Column("created", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ended", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["release"], ["release.id"], name=op.f("fk_verification_release"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_verification")),
+        sa.UniqueConstraint(
+            "release", "environment", "key", name=op.f("uq_verification_release_environment_key")
+        ),
+    )
     op.create_table(
         "build",
         sa.Column(

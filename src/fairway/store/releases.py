@@ -1,0 +1,163 @@
+"""Releases, and the names in the registry that are delivery's own. Writing belongs to `release`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from fairway.kit import clock
+from fairway.model.release import Release, ReleaseState
+from fairway.model.scope import Scope
+from fairway.store import roles
+from fairway.store.rows import each, to
+from fairway.store.schema import release, repository, reserved_name
+
+
+def add(db: Connection, what: Release) -> int | None:
+    """Write a new release; None when one of its version, or of its build and digest, is there."""
+    same = select(release.c.id).where(
+        release.c.delivery == what.delivery,
+        release.c.service == what.service,
+        (release.c.version == what.version)
+        | ((release.c.build == what.build) & (release.c.digest == what.digest)),
+    )
+    if db.execute(same).first() is not None:
+        return None
+    values: dict[str, Any] = msgspec.to_builtins(what)
+    del values["id"]
+    values["created"] = clock.now()
+    key = db.execute(insert(release).values(values)).inserted_primary_key
+    return int(key[0]) if key else None
+
+
+def published(db: Connection, number: int, *, commit: str, chart: str, chart_digest: str) -> bool:
+    """Its chart is there. Returns whether it was pending until now."""
+    values = {
+        "state": ReleaseState.PUBLISHED,
+        "commit": commit,
+        "chart": chart,
+        "chart_digest": chart_digest,
+        "published": clock.now(),
+        "problem": "",
+    }
+    return _settle(db, number, values)
+
+
+def failed(db: Connection, number: int, problem: str) -> bool:
+    """It cannot be published. Returns whether it was pending until now."""
+    return _settle(db, number, {"state": ReleaseState.FAILED, "problem": problem})
+
+
+def _settle(db: Connection, number: int, values: Mapping[str, Any]) -> bool:
+    waiting = (release.c.id == number) & (release.c.state == ReleaseState.PENDING)
+    return bool(db.execute(update(release).where(waiting).values(values)).rowcount)
+
+
+def note(db: Connection, number: int, problem: str) -> None:
+    """Why it is still pending."""
+    db.execute(update(release).where(release.c.id == number).values(problem=problem))
+
+
+def pending(db: Connection) -> list[Release]:
+    """What is to be published, eldest first."""
+    query = select(release).where(release.c.state == ReleaseState.PENDING).order_by(release.c.id)
+    return each(db.execute(query), Release)
+
+
+def by_id(db: Connection, number: int) -> Release | None:
+    """One release."""
+    row = db.execute(select(release).where(release.c.id == number)).first()
+    return None if row is None else to(row, Release)
+
+
+def of_service(db: Connection, delivery: str, service: str, *, limit: int = 200) -> list[Release]:
+    """Newest first."""
+    query = (
+        select(release)
+        .where(release.c.delivery == delivery, release.c.service == service)
+        .order_by(release.c.id.desc())
+        .limit(limit)
+    )
+    return each(db.execute(query), Release)
+
+
+def some(db: Connection, numbers: Collection[int]) -> dict[int, Release]:
+    """Releases by id."""
+    query = select(release).where(release.c.id.in_(sorted(set(numbers))))
+    return {one.id: one for one in each(db.execute(query), Release)}
+
+
+def versions(db: Connection, delivery: str, service: str) -> list[str]:
+    """Every version that was ever given."""
+    query = select(release.c.version).where(
+        release.c.delivery == delivery, release.c.service == service
+    )
+    return list(db.execute(query).scalars())
+
+
+def page(
+    db: Connection,
+    scope: Scope,
+    *,
+    delivery: str = "",
+    service: str = "",
+    before_id: int | None = None,
+    limit: int = 50,
+) -> list[Release]:
+    """Releases of repositories that the scope may see, newest first."""
+    query = (
+        select(release)
+        .join(repository, func.lower(repository.c.slug) == func.lower(release.c.repository))
+        .where(roles.visible(scope))
+        .order_by(release.c.id.desc())
+        .limit(limit)
+    )
+    wanted = {release.c.delivery: delivery, release.c.service: service}
+    query = query.where(*(column == text for column, text in wanted.items() if text))
+    if before_id is not None:
+        query = query.where(release.c.id < before_id)
+    return each(db.execute(query), Release)
+
+
+# ---- reserved names ------------------------------------------------------------------------------
+
+
+def reserve(db: Connection, delivery: str, homes: Mapping[str, str]) -> None:
+    """A delivery's parts of the registry: first part of a name -> environment."""
+    db.execute(delete(reserved_name).where(reserved_name.c.delivery == delivery))
+    taken = reserved(db, homes)
+    for name, environment in homes.items():
+        if name not in taken:
+            values = {"name": name, "delivery": delivery, "environment": environment}
+            db.execute(insert(reserved_name).values(values))
+
+
+def free_others(db: Connection, deliveries: Iterable[str]) -> None:
+    """Free the names of every delivery but these."""
+    db.execute(delete(reserved_name).where(reserved_name.c.delivery.not_in(list(deliveries))))
+
+
+def reserved(db: Connection, names: Iterable[str]) -> set[str]:
+    """Which of these are some delivery's own."""
+    query = select(reserved_name.c.name).where(reserved_name.c.name.in_(list(names)))
+    return set(db.execute(query).scalars())
+
+
+def is_reserved(db: Connection, name: str) -> bool:
+    """Whether a name in the registry lies in an environment's part of it."""
+    parts = name.split("/")
+    return bool(reserved(db, ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]))
+
+
+def newest_of(db: Connection, repository_slug: str, states: Sequence[str]) -> list[Release]:
+    """Releases of a source repository in one of these states, newest first."""
+    query = (
+        select(release)
+        .where(release.c.repository == repository_slug, release.c.state.in_(list(states)))
+        .order_by(release.c.id.desc())
+        .limit(50)
+    )
+    return each(db.execute(query), Release)
