@@ -1,0 +1,1 @@
+"""Analysis: measurements judged by conditions and limits, as Argo Rollouts does it."""
