@@ -19,9 +19,10 @@ import lib
 from fairway.blob.folder import Folder
 from fairway.image.registry import Deps, registry_app
 from fairway.image.registry.access import Open
+from fairway.kit.net import free_port
 from fairway.store.database import Database, sqlite_url
 from fairway.store.schema import metadata
-from fairway.testing.http import free_port, served
+from fairway.testing.http import served
 
 SIZE = 200_000_000
 _TRIES = 200

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ground import Ground, Receiver, receiving
 
-from fairway.testing.http import free_port
+from fairway.kit.net import free_port
 
 DOCKER = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 

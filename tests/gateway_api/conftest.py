@@ -12,7 +12,7 @@ import pytest
 from town import Town
 
 from fairway.cluster import host
-from fairway.testing.http import free_port
+from fairway.kit.net import free_port
 
 DOCKER = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 # The same as the build of native/: what it has compiled is used again.

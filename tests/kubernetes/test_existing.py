@@ -13,9 +13,9 @@ from api_ground import api_server
 from ground import Ground
 from town import DOCKER, eventually
 
+from fairway.kit.net import free_port
 from fairway.native import programs
 from fairway.testing.apiserver import ApiServer
-from fairway.testing.http import free_port
 
 NATIVE = os.environ.get("FAIRWAY_NATIVE__DIR", "")
 

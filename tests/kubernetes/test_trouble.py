@@ -17,7 +17,7 @@ import traces
 from town import DOCKER, Town, eventually, pod, town, why_not
 
 from fairway.cluster import network
-from fairway.testing.http import free_port
+from fairway.kit.net import free_port
 
 
 @pytest.fixture(scope="module")

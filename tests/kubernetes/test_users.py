@@ -19,8 +19,8 @@ from api_ground import api_server
 from town import Town, eventually, pod
 
 from fairway.client.wire.who import NewToken, TokenCreate
+from fairway.kit.net import free_port
 from fairway.testing.apiserver import ApiServer
-from fairway.testing.http import free_port
 
 WAITS = ("wait", "--for=condition=Ready", "--timeout=60s")
 

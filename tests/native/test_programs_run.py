@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from fairway.kit.net import free_port
 from fairway.native import programs
-from fairway.testing.http import free_port
 
 BUILT = programs.find()
 

@@ -21,7 +21,8 @@ from setting import our_deps
 from spec import Api
 
 from fairway.image.registry import registry_app
-from fairway.testing.http import free_port, served
+from fairway.kit.net import free_port
+from fairway.testing.http import served
 
 ROOT = Path(__file__).resolve().parents[2]
 

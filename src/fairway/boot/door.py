@@ -18,7 +18,7 @@ from fairway.cluster.proxy.certificate import Certificate
 from fairway.cluster.proxy.gate import PREFIX, Gate
 from fairway.cluster.proxy.listener import Listener
 from fairway.kit.aio import blocking
-from fairway.kit.net import endpoint
+from fairway.kit.net import endpoint, free_port
 from fairway.model.errors import Unavailable
 from fairway.settings import Settings
 
@@ -88,7 +88,7 @@ class Door:
             _log.warning(
                 "the port %d for clusters is taken: kubeconfigs must be written anew", kept
             )
-        port = _free_port()
+        port = free_port()
         self._port_file.parent.mkdir(parents=True, exist_ok=True)
         self._port_file.write_text(f"{port}\n", encoding="ascii")
         return port
@@ -120,12 +120,6 @@ def _can_bind(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind((_LOOPBACK, 0))
-        return int(probe.getsockname()[1])
 
 
 def _closed() -> Unavailable:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from fairway.kit import clock
+from fairway.kit.files import replace_file
 from fairway.model.errors import Unavailable
 
 _LAST_LINES: Final = 20
@@ -49,9 +50,7 @@ def write_down(data: Path, url: str, version: str) -> None:
 def _write(path: Path, pid: int, url: str, version: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     one = Running(pid=pid, birth=birth(pid) or 0, url=url, version=version, started=clock.now())
-    part = path.with_suffix(".part")
-    part.write_bytes(msgspec.json.encode(one))
-    part.replace(path)
+    replace_file(path, msgspec.json.encode(one))
 
 
 def forget(data: Path) -> None:

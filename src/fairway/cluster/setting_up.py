@@ -18,6 +18,7 @@ from fairway.cluster.host import Programs
 from fairway.cluster.layout import Layout, layout
 from fairway.cluster.plan import ClusterPlan
 from fairway.kit import clock
+from fairway.kit.files import replace_file
 from fairway.kit.processes import is_alive
 from fairway.model.errors import Unavailable
 from fairway.supervise import records
@@ -74,9 +75,7 @@ def planned(paths: Layout, installation: str, name: str) -> ClusterPlan:
         return known
     made = plans.choose(installation, name, others)
     paths.folder.mkdir(parents=True, exist_ok=True)
-    part = paths.plan.with_suffix(".part")
-    part.write_bytes(msgspec.json.encode(made))
-    part.replace(paths.plan)
+    replace_file(paths.plan, msgspec.json.encode(made))
     return made
 
 

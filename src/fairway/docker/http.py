@@ -46,7 +46,7 @@ class Connection:
     def close(self) -> None:
         """Close at once; what was not sent is lost."""
         transport = self.writer.transport
-        with suppress(Exception):
+        with suppress(RuntimeError):  # its loop has ended before
             transport.abort()
 
 

@@ -1,9 +1,16 @@
-"""Files that nobody else may read, and that nobody ever sees half written."""
+"""Files that nobody ever sees half written, and such that nobody else may read."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put a file with these bytes in the place of what is there, in one step. Raises OSError."""
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(data)
+    part.replace(path)
 
 
 def replace_private(path: Path, data: bytes, *, durable: bool = False) -> None:

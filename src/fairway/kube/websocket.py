@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from fairway.kube import frames
 from fairway.kube.errors import refused, unavailable
 from fairway.kube.frames import BINARY, CLOSE, PING, PONG, TEXT, BadFrame, Decoder
+from fairway.model.errors import FairwayError
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CONNECT_S: Final = 10.0
@@ -59,7 +60,7 @@ class Socket:
                 await self._send(PONG, message.data)
             elif message.opcode == CLOSE:
                 self._over = True
-                with suppress(Exception):
+                with suppress(FairwayError):  # it goes away, and need not hear that we know
                     await self._send(CLOSE, message.data[:2])
         return None
 
@@ -76,7 +77,7 @@ class Socket:
 
     async def close(self) -> None:
         """End properly if the peer takes it at once, else cut."""
-        with suppress(Exception):
+        with suppress(FairwayError, TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 if not self._over:
                     await self._send(CLOSE, b"\x03\xe8")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import ipaddress
 import json
 import re
 import ssl
@@ -18,6 +17,7 @@ from typing import Any, Final
 
 import httpx
 
+from fairway.kit.net import is_loopback
 from fairway.kit.secret import Secret
 from fairway.model.errors import InvalidInput, Unavailable
 
@@ -70,7 +70,7 @@ class Account(httpx.Auth):
 
 def client(host: str, auth: Secret | None, timeout_s: float) -> httpx.AsyncClient:
     """A client of one registry. This machine's own needs no certificate, as engines have it."""
-    trust = False if is_local(host) else ssl.create_default_context()
+    trust = False if is_loopback(host) else ssl.create_default_context()
     return httpx.AsyncClient(auth=Account(auth), timeout=timeout_s, trust_env=False, verify=trust)
 
 
@@ -79,21 +79,12 @@ async def base_url(http: httpx.AsyncClient, host: str, *, insecure: bool) -> str
 
     Raises httpx's errors.
     """
-    if insecure or is_local(host):
+    if insecure or is_loopback(host):
         try:
             await http.get(f"https://{host}/v2/", auth=None)
         except httpx.TransportError:
             return f"http://{host}"
     return f"https://{host}"
-
-
-def is_local(host: str) -> bool:
-    """Whether `host[:port]` is a loopback address."""
-    name = host if host.endswith("]") else host.rsplit(":", 1)[0]
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return name == "localhost"
 
 
 def as_oci(body: bytes, annotations: Mapping[str, str]) -> bytes:

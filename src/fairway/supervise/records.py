@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from fairway.kit import processes
+from fairway.kit.files import replace_file
 from fairway.kit.processes import Process
 from fairway.supervise.component import MARK, Record
 
@@ -20,10 +21,7 @@ _SUFFIX: Final = ".component.json"
 def write(folder: Path, record: Record) -> None:
     """Remember a component. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / (record.name + _SUFFIX)
-    part = path.with_suffix(".part")
-    part.write_bytes(msgspec.json.encode(record))
-    part.replace(path)
+    replace_file(folder / (record.name + _SUFFIX), msgspec.json.encode(record))
 
 
 def read(folder: Path, name: str) -> Record | None:

@@ -21,9 +21,9 @@ from typing import Any, Final
 from fairway.cluster import certificates
 from fairway.cluster.certificates import Pair, Subject
 from fairway.kit import clock
+from fairway.kit.net import free_port
 from fairway.kit.secret import Secret
 from fairway.kube.connection import Connection
-from fairway.testing.http import free_port
 
 _READY_S: Final = 60.0
 _POLL_S: Final = 0.05

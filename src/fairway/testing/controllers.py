@@ -11,8 +11,8 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from fairway.kit.net import free_port
 from fairway.testing.apiserver import ApiServer
-from fairway.testing.http import free_port
 
 _END_S: Final = 10.0
 CONTROLLERS: Final = (

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
+
+from fairway.kit.net import free_port
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -77,14 +78,6 @@ def served(app: Asgi) -> Iterator[str]:
         thread.join()
     if errors:
         raise errors[0]
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
 
 
 async def _answering(port: int, task: asyncio.Task[None]) -> None:

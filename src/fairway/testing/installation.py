@@ -20,9 +20,9 @@ from typing import Any, Final, TypeVar
 from fairway.client.http import Api
 from fairway.client.wire.build import Build
 from fairway.client.wire.repository import Repository
+from fairway.kit.net import free_port
 from fairway.model.errors import FairwayError
 from fairway.settings import local_environment
-from fairway.testing.http import free_port
 
 T = TypeVar("T")
 

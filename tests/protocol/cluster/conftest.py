@@ -21,6 +21,7 @@ from fairway.cluster.proxy.certificate import Certificate
 from fairway.cluster.proxy.gate import Gate
 from fairway.cluster.proxy.listener import Listener
 from fairway.cluster.target import Target
+from fairway.kit.net import free_port
 from fairway.kit.secret import Secret
 from fairway.model.errors import FairwayError
 from fairway.model.token import TokenScope
@@ -29,7 +30,6 @@ from fairway.settings import load, local_environment
 from fairway.store.database import Database, sqlite_url
 from fairway.testing.apiserver import ApiServer
 from fairway.testing.clusters import FakeOwned
-from fairway.testing.http import free_port
 from fairway.testing.people import People
 
 

@@ -17,8 +17,8 @@ from fairway.gateway.envoy.process import NAME, EnvoySettings, component, watcha
 from fairway.gateway.envoy.programmer import Confirmed, Programmer, Rejected
 from fairway.gateway.snapshot import Resource, Snapshot, file_of
 from fairway.kit.aio import background, blocking
+from fairway.kit.net import free_port
 from fairway.supervise.supervisor import Supervisor
-from fairway.testing.http import free_port
 
 HCM = (
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3"

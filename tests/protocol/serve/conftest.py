@@ -6,8 +6,8 @@ import pytest
 from served import Served
 from sqlalchemy import text
 
+from fairway.kit.net import free_port
 from fairway.store.database import Database
-from fairway.testing.http import free_port
 
 
 @pytest.fixture

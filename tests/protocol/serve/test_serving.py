@@ -13,7 +13,7 @@ import httpx
 import pytest
 from served import Served
 
-from fairway.testing.http import free_port
+from fairway.kit.net import free_port
 
 pytestmark = pytest.mark.client
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fairway.kit.files import replace_private
+from fairway.kit.files import replace_file, replace_private
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -39,3 +39,11 @@ def test_what_was_there_stays_when_it_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"kept\.part"):
         replace_private(path, b"new")
     assert path.read_bytes() == b"old"
+
+
+def test_a_replaced_file_is_whole_and_leaves_no_part(tmp_path: Path) -> None:
+    path = tmp_path / "kept"
+    replace_file(path, b"first, and longer")
+    replace_file(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert [one.name for one in tmp_path.iterdir()] == ["kept"]
