@@ -237,10 +237,8 @@ def arranged(tasks: Sequence[Task], *, prune_last: bool) -> list[Task]:
     _turn_pruning(tasks)
     last = max((task.wave for task in tasks if task.phase == SYNC), default=0)
     for task in tasks:
-        asked = prune_last or asked.has_option(
-            task.live or {}, asked.SYNC_OPTIONS, "PruneLast=true"
-        )
-        if task.prune and asked:
+        own = asked.has_option(task.live or {}, asked.SYNC_OPTIONS, "PruneLast=true")
+        if task.prune and (prune_last or own):
             task.moved = max(last, 0) + 1
     return ordered(tasks)
 
