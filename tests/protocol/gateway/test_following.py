@@ -7,7 +7,7 @@ import base64
 import os
 import signal
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +21,11 @@ from fairway.gateway.snapshot import Composed, World
 from fairway.gateway.watching import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE
 from fairway.kit.aio import blocking
 from fairway.kube.kind import CUSTOM_RESOURCE_DEFINITION, SECRET, SERVICE
-from fairway.native import programs
 from fairway.native.programs import Programs
 from fairway.supervise.component import State
 from fairway.testing.apiserver import ApiServer
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture(scope="module")
-def native() -> Programs:
-    return programs.find(os.environ.get("FAIRWAY_NATIVE__DIR", ""))
-
-
-@pytest.fixture(scope="module")
-def server(native: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    made = ApiServer(native.native, tmp_path_factory.mktemp("api"))
-    made.start()
-    yield made
-    made.stop()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,24 +17,10 @@ from fairway.gateway.watching import GATEWAY
 from fairway.kit.aio import blocking
 from fairway.kube import Actor, connect
 from fairway.kube.errors import KubeNotFound
-from fairway.native import programs
 from fairway.native.programs import Programs
 from fairway.testing.apiserver import ApiServer
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture(scope="module")
-def native() -> Programs:
-    return programs.find(os.environ.get("FAIRWAY_NATIVE__DIR", ""))
-
-
-@pytest.fixture(scope="module")
-def server(native: Programs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    made = ApiServer(native.native, tmp_path_factory.mktemp("api"))
-    made.start()
-    yield made
-    made.stop()
 
 
 async def test_a_gateway_alone_needs_no_database_and_leaves_envoy_running(
