@@ -25,7 +25,7 @@ from fairway import __version__
 from fairway.boot import backup, machines, process
 from fairway.boot.opening import INSTALLATION, open_database, token_file
 from fairway.boot.process import Running
-from fairway.kit import journal
+from fairway.kit import journal, loop
 from fairway.model.errors import Conflict, FairwayError, Forbidden, Unavailable
 from fairway.settings import Settings
 from fairway.store import settings as stored
@@ -170,7 +170,7 @@ def serve(settings: Settings) -> None:
             )
         place = f"{settings.runner_name}:{settings.data}"  # the same after a restart
         holder = place if first else f"{place}/{secrets.token_hex(3)}"
-        asyncio.run(_serve(settings, holder))
+        loop.run(_serve(settings, holder))
 
 
 @contextlib.contextmanager
@@ -214,11 +214,11 @@ def restore_from(settings: Settings, path: Path, say: Say) -> None:
 async def _serve(settings: Settings, holder: str) -> None:
     from fairway.boot import gateway, remote, running  # noqa: PLC0415 Litestar, granian: not for `up`, `down`
 
-    loop = asyncio.get_running_loop()
+    running_loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 asyncio.run gave us one
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
+        running_loop.add_signal_handler(number, task.cancel)
     _log.info("fairway %s starts", __version__, extra={"roles": ",".join(settings.roles)})
     try:
         with contextlib.suppress(asyncio.CancelledError):

@@ -19,7 +19,8 @@ class Pump:
     def __init__(self, sink: socket.socket) -> None:
         """`sink`: non-blocking; closed by `run` at the body's end."""
         self._sink = sink
-        self._held = bytearray()
+        self._held: list[bytes] = []
+        self._size = 0
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._whole = False
@@ -29,9 +30,10 @@ class Pump:
         """Take a piece; wait while too much is held. Returns whether the child still listens."""
         if self._broken:
             return False
-        self._held += data
+        self._held.append(data)
+        self._size += len(data)
         self._changed.set()
-        if len(self._held) > _MOST:
+        if self._size > _MOST:
             self._room.clear()
             await self._room.wait()
         return not self._broken
@@ -48,7 +50,8 @@ class Pump:
             while self._held or not self._whole:
                 await self._changed.wait()
                 self._changed.clear()
-                piece, self._held = self._held, bytearray()
+                piece = b"".join(self._held)
+                self._held, self._size = [], 0
                 self._room.set()
                 if piece:
                     await loop.sock_sendall(self._sink, piece)

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from fairway.git.backend import IDLE_S, Backend
 from fairway.git.packets import Inflater, PushHead, PushReader
+from fairway.kit.inbound import Disconnected, Inbound
 from fairway.model.errors import FairwayError, Forbidden, InvalidInput, NotFound, Unauthenticated
 from fairway.model.name import check_name, check_organisation
 
@@ -83,7 +84,8 @@ class Wire:
         """Pass the body to the child, then watch for the client's going. Raises `ClientGone`."""
         async with _Patience() as patience:
             listens = not begun or await child.write(begun)
-            while (data := await self._piece()) is not None:
+            inbound = Inbound(self._receive)
+            while (data := await self._large_piece(inbound)) is not None:
                 patience.renew()
                 if data and listens:
                     listens = await child.write(data)
@@ -100,7 +102,20 @@ class Wire:
         if message["type"] == "http.disconnect":
             raise ClientGone
         self._ended = not message.get("more_body", False)
-        data: bytes = message.get("body", b"")
+        return self._inflated(message.get("body", b""))
+
+    async def _large_piece(self, inbound: Inbound) -> bytes | None:
+        """The same, but as much as has come. Only `inbound` reads from now on."""
+        if self._ended:
+            return None
+        try:
+            data = await inbound.read()
+        except Disconnected:
+            raise ClientGone from None
+        self._ended = data is None
+        return data if data is None else self._inflated(data)
+
+    def _inflated(self, data: bytes) -> bytes:
         return self._inflater.feed(data) if self._inflater else data
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from fairway.access.tokens import Tokens
 from fairway.git.folders import Folders
+from fairway.kit import loop
 from fairway.kit.aio import Wake, background, blocking
 from fairway.model.events import Event, RefUpdated
 from fairway.model.token import TokenScope
@@ -163,4 +164,4 @@ async def serve_until_killed(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve_until_killed(Path(sys.argv[1])))
+    loop.run(serve_until_killed(Path(sys.argv[1])))
