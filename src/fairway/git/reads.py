@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import pygit2
 
-from fairway.git import reading
+from fairway.git import reading, trees
 from fairway.git.folders import Folders
 from fairway.kit.aio import blocking
 from fairway.model.commit import CommitFacts, Difference, TreeEntry
@@ -84,6 +84,18 @@ class Reads:
     async def diff(self, number: int, before: str, after: str) -> Difference:
         """What differs between two commits."""
         return await self._run(number, reading.diff, before, after)
+
+    async def entries(self, number: int, sha: str, paths: Sequence[str]) -> dict[str, TreeEntry]:
+        """What stands at clean paths of a commit; those where nothing does are left out."""
+        return await self._run(number, trees.entries, sha, paths)
+
+    async def below(self, number: int, sha: str, path: str) -> list[TreeEntry]:
+        """Every file and link below a folder of a commit. Raises `TooLarge` as well."""
+        return await self._run(number, trees.below, sha, path)
+
+    async def blobs(self, number: int, ids: Sequence[str]) -> dict[str, bytes]:
+        """Contents of files by their ids. Raises `TooLarge` as well."""
+        return await self._run(number, trees.blobs, ids)
 
     def close(self) -> None:
         """Close every open repository."""
