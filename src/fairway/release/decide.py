@@ -7,6 +7,7 @@ one service which waits never holds up another.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -17,10 +18,13 @@ from fairway.model.release import (
     PromotionState,
     Release,
     ReleaseState,
+    Step,
     Verification,
 )
 from fairway.release import gates, history
 from fairway.release.spec import Environment, VerificationGate
+
+_BEGUN: Final = (Step.COPY, Step.KEYS)
 
 
 class Lane(Struct, frozen=True, kw_only=True):
@@ -113,6 +117,9 @@ def _when_free(promotion: Promotion, busy: Promotion | None, lane: Lane) -> list
     if busy is None:
         return [Start(promotion.id)]
     version = lane.releases[busy.release].version
+    if busy.step in _BEGUN:  # it waits for its configuration: nothing has changed there yet
+        newer = lane.releases[promotion.release].version
+        return [End(busy.id, PromotionState.SUPERSEDED, f"{newer} came meanwhile")]
     return _wait(promotion, (f"{lane.service} {version}, which is on its way there",))
 
 

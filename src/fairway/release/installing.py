@@ -17,7 +17,7 @@ from typing import Any, Final
 from fairway.kit.aio import shielded
 from fairway.kube import Kube
 from fairway.kube.errors import KubeExists
-from fairway.kube.kind import NAMESPACE, Kind
+from fairway.kube.kind import CONFIG_MAP, NAMESPACE, SECRET
 from fairway.model.errors import FairwayError, InvalidInput
 from fairway.release import arrival, keys
 
@@ -27,8 +27,6 @@ _FIRST: Final = ("ServiceAccount", "ConfigMap", "Secret", "PersistentVolumeClaim
                  "AnalysisTemplate")  # fmt: skip
 _COPIED: Final = ("data", "binaryData", "type")
 LABEL: Final = "fairway.dev/chart-test"
-CONFIG_MAP: Final = Kind("", "v1", "ConfigMap", "configmaps")
-SECRET: Final = Kind("", "v1", "Secret", "secrets")
 Json = dict[str, Any]
 
 

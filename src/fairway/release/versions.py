@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import total_ordering
 from typing import Final
 
 from msgspec import Struct
@@ -21,7 +20,6 @@ _BREAKING: Final = re.compile(r"^BREAKING[ -]CHANGE: \S", re.MULTILINE)
 PRE: Final = "rc"
 
 
-@total_ordering
 class Version(Struct, frozen=True):
     """`pre` without the dash, "" for none. What stands behind `+` does not count."""
 
