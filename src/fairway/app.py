@@ -21,6 +21,7 @@ from fairway.image.names import Names
 from fairway.kit.aio import Wake
 from fairway.model.errors import FairwayError
 from fairway.pipeline.builds import Builds
+from fairway.pipeline.change_tests import ChangeTests
 from fairway.pipeline.compile.context import BUILTIN_PLUGINS, Operator
 from fairway.pipeline.dispatch import LEASE_SECONDS, Dispatch
 from fairway.pipeline.dispatch import Runner as RunnerIdentity
@@ -36,6 +37,8 @@ from fairway.pipeline.secrets import Secrets
 from fairway.ports import Ports, RunnerPorts
 from fairway.queue.deliver import Deliverer
 from fairway.settings import Settings, machine_arch
+from fairway.source.change_course import ChangeCourse
+from fairway.source.change_requests import ChangeRequests
 from fairway.source.crons import CronController
 from fairway.store import lease, outbox
 
@@ -62,6 +65,10 @@ class App:
         self.logs = Logs(ports.database, ports.blobs, limit=settings.pipeline.log_limit_bytes)
         self.candidates = Candidates(ports.database)
         self._build_pipeline(settings, ports)
+        course = ChangeCourse(ports.database, ports.writer, ChangeTests(self.builds))
+        self.changes = ChangeRequests(
+            ports.database, ports.writer, course, url=settings.external_url
+        )
         self.cron_wake = Wake()
         self.crons = CronController(
             ports.database, wake=self.cron_wake, announced=ports.database.events
@@ -102,6 +109,9 @@ class App:
             {
                 "pipeline.build-ref": self.reactions.build_ref,
                 "pipeline.build-cron": self.reactions.build_cron,
+                "source.follow-branch": self.changes.course.follow,
+                "source.test-change": self.changes.course.test,
+                "source.judge-change": self.changes.course.judge,
                 "image.judge": self.candidates.judge,
             }
         )

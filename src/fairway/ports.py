@@ -56,9 +56,9 @@ class Ports:
     templates: Templates
     disk: Disk
     installation: str  # this installation's own name
+    writer: Writer  # commits of Fairway's own
     holder: str  # this process's name in leases; the same after a restart, so that it goes on
     gateway: str = ""  # our address as containers see it, "" when there is none
-    writer: Writer | None = None  # commits of Fairway's own; None where no folders are
     renderer: Renderer | None = None  # of templates; None: none but Starlark's
     runner: RunnerPorts | None = None
     fleet: Fleet | None = None  # the clusters that controllers work in

@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from fairway.model.events import BuildFinished, CronDue, Event, ImageBuilt, RefUpdated
+from fairway.model.events import (
+    BuildFinished,
+    ChangeRequestChanged,
+    CronDue,
+    Event,
+    ImageBuilt,
+    RefUpdated,
+)
 from fairway.queue.deliver import Handler
 
 Reactions = Mapping[str, Handler]
@@ -17,6 +24,9 @@ Reactions = Mapping[str, Handler]
 STORY: Final[Sequence[tuple[str, tuple[type[Event], ...], str]]] = (
     ("pipeline.build-ref",    (RefUpdated,),                   "build what was pushed"),
     ("pipeline.build-cron",   (CronDue,),                      "build what a cron job names"),
+    ("source.follow-branch",    (RefUpdated,),                   "bring change requests on"),
+    ("source.test-change",      (ChangeRequestChanged,),         "build what it would become"),
+    ("source.judge-change",     (BuildFinished,),                "its checks; merge when green"),
     ("image.judge",           (ImageBuilt, BuildFinished),     "record images, make candidates"),
 )  # fmt: skip
 

@@ -20,6 +20,7 @@ OWNERS: dict[str, set[str]] = {
     "secrets": {"pipeline"},
     "refs": {"source"},
     "quiet_commits": {"source"},
+    "change_requests": {"source"},
     "repositories": {"source"},
     "manifests": {"image"},
     "registry": {"image"},

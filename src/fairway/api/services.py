@@ -28,6 +28,7 @@ from fairway.pipeline.dispatch import Dispatch
 from fairway.pipeline.files import FileSignatures
 from fairway.pipeline.logs import Logs
 from fairway.pipeline.secrets import Secrets
+from fairway.source.change_requests import ChangeRequests
 from fairway.source.crons import Crons
 from fairway.source.remotes import Remotes
 from fairway.source.repositories import Repositories
@@ -62,6 +63,7 @@ class Services(Struct, frozen=True, kw_only=True):
     dispatch: Dispatch
     repositories: Repositories
     wake: Wake = field(default_factory=Wake)  # stages may have become ready
+    changes: ChangeRequests | None = None
     crons: Crons | None = None
     remotes: Remotes | None = None
     signatures: FileSignatures | None = None

@@ -208,6 +208,7 @@ def make_router(
             folders=opened.folders,
             repositories=repositories,
             announcer=remote.announcer,
+            changes=app.changes,
         )
     )
     hooks = hooks_app(HookDeps(database=opened.database, keyring=opened.keyring, wake=remote_wake))
@@ -239,6 +240,7 @@ def services(
         secrets=app.secrets,
         dispatch=app.dispatch,
         repositories=repositories,
+        changes=app.changes,
         wake=app.wake,
         crons=Crons(app.database, app.cron_wake),
         remotes=Remotes(remote),

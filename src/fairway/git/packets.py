@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct, field
@@ -20,6 +21,7 @@ _COMMAND: Final = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-
 _BAD_REF: Final = re.compile(rb"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|/$|\.lock(/|$)|/\.|\.$")
 _LONGEST_REF: Final = 512
 _OPTIONS: Final = 64
+_PROGRESS: Final = 900  # bytes of a line: the smaller side-band's packet has 1000
 
 
 class Command(Struct, frozen=True):
@@ -151,6 +153,16 @@ class ReportReader:
     def rest(self) -> bytes:
         """What was held back, to be sent after the events are written."""
         return bytes(self._held + self._buffer)
+
+    def progress(self, lines: Sequence[str]) -> bytes:
+        """Lines for the person, to be sent before the rest; nothing where the client takes none."""
+        if not self._banded or not lines:
+            return b""
+        found = b""
+        for line in ("", *lines, ""):
+            text = line.encode()[:_PROGRESS] + b"\n"
+            found += f"{len(text) + 5:04x}".encode() + b"\x02" + text
+        return found
 
     def accepted(self) -> set[str] | None:
         """The refs that were changed; None when the answer does not say."""

@@ -96,6 +96,14 @@ class Writes:
         """What a ref is at; "" when it is not there."""
         return await blocking(self._with, number, _at, name)
 
+    async def contains(self, number: int, commit: str, ancestor: str) -> bool:
+        """Whether a commit has another in its history, or is it. False for unknown ones."""
+        return commit == ancestor or await blocking(self._with, number, _contains, commit, ancestor)
+
+    async def title(self, number: int, commit: str) -> str:
+        """The first line of a commit's message. Raises `NotFound` (`no-commit`)."""
+        return await blocking(self._with, number, _title, commit)
+
     async def move(self, number: int, name: str, sha: str, *, expected: str) -> None:
         """Move the whole ref `name` from `expected` ("": it is not there) to `sha` ("": delete).
 
@@ -232,6 +240,17 @@ def _commit(repo: Repo, sha: str) -> Any:
         if found is not None and found.type == ObjectType.COMMIT:
             return found
     raise NotFound(f"there is no commit {sha[:64]!r}", code="no-commit")
+
+
+def _contains(repo: Repo, commit: str, ancestor: str) -> bool:
+    if commit not in repo or ancestor not in repo:
+        return False
+    return bool(repo.descendant_of(commit, ancestor))
+
+
+def _title(repo: Repo, commit: str) -> str:
+    text: str = _commit(repo, commit).message
+    return text.strip().split("\n", 1)[0].strip()
 
 
 def _at(repo: Repo, name: str) -> str:

@@ -55,6 +55,37 @@ class CronDue(Event, frozen=True, kw_only=True):
         return f"repository/{self.repository}"
 
 
+class ChangeRequestChanged(Event, frozen=True, kw_only=True):
+    """A change request was opened, got another head or target, was tested, merged or closed.
+
+    `action`: opened, updated (another head), retest (another target, tested anew), moved (another
+    target, not tested anew), conflicted, testing, tested, queued (merged as soon as it is green),
+    merging, merged, closed, reopened. Its key is unique by the change request and its version.
+    """
+
+    kind: ClassVar[str] = "change-request-changed"
+    repository: int
+    slug: str
+    change: int
+    number: int
+    action: str
+    state: str
+    title: str
+    author: str
+    source: str
+    target: str
+    head: str
+    merge: str
+    check: str
+    build: int = 0
+    actor: str = ""
+    reason: str = ""
+
+    @property
+    def subject(self) -> str:
+        return f"change-request/{self.change}"
+
+
 class BuildCreated(Event, frozen=True, kw_only=True):
     """A build exists; its stages may be pending."""
 
@@ -198,6 +229,7 @@ class PromotionChanged(Event, frozen=True, kw_only=True):
 ALL: tuple[type[Event], ...] = (
     RefUpdated,
     CronDue,
+    ChangeRequestChanged,
     BuildCreated,
     BuildChanged,
     BuildFinished,

@@ -26,6 +26,7 @@ class RefRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     push: Pusher = "writer"  # the least role that may push
     force: bool = False  # whether history may be rewritten (a branch), or a tag moved
     delete: bool = False
+    merge: Pusher | Literal[""] = ""  # least role that may merge into it; "": as `push`
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,6 +42,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ignore_tags: bool = False
     ignore_pull_requests: bool = False
     builtin_plugins: bool = True  # off: every plugin image runs as itself
+    required_checks: list[str] = field(default_factory=list)  # pipelines; none: the whole build
     keep_workspace_s: int = 24 * 3600
     poll_s: int = 60  # how often a remote repository is looked at
     template_repository: str = ""  # where the organisation's templates are; "": its `templates`

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from fairway.kit.aio import Wake, blocking
 from fairway.model.build import Build, BuildEvent, Retry
+from fairway.model.change_request import ChangeRequest
 from fairway.model.errors import BadFile, Conflict, Internal
 from fairway.model.repository import Repository
 from fairway.pipeline import making, pinning, planning, triggers
@@ -23,6 +24,7 @@ from fairway.pipeline.imports import JSONNET, gather
 from fairway.pipeline.pinning import Images
 from fairway.pipeline.planning import Prepared
 from fairway.pipeline.triggers import PullRequest
+from fairway.store import builds as rows
 from fairway.store.database import Database
 
 NO_FILE: Final = "no-pipeline-file"
@@ -199,6 +201,33 @@ class Builds:
         if triggers.skips(draft.event, f"{draft.title}\n{draft.message}"):
             return None
         return await self.make(repository_id, draft)
+
+    async def change_request(self, change: ChangeRequest) -> Build | None:
+        """Build what a change request's target would become, once for each such commit.
+
+        No word in its message leaves it out: the result decides over the merge. None where the
+        file there has no pipeline for pull requests. Raises `NotFound`, `Unavailable`.
+        """
+        pull = PullRequest(
+            number=change.number,
+            sha=change.merge,
+            source=change.source,
+            target=change.target,
+            title=change.title,
+            action="synchronized" if change.build else "opened",
+            before=change.base,
+            author_login=change.author,
+            ref=change.ref,
+            required=False,
+        )
+        draft = await triggers.of_pull_request(
+            self._sources,
+            await self._database.read(rows.repository_of, change.repository),
+            pull,
+            actor=change.author,
+            key=f"change-request/{change.id}/{change.merge}",
+        )
+        return await self.make(change.repository, draft)
 
     async def _begin(self, repository_id: int, key: str | None) -> tuple[Repository, Build | None]:
         return await self._database.read(making.begin, repository_id, _api_key(repository_id, key))

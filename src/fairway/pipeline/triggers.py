@@ -43,6 +43,8 @@ class PullRequest(Struct, frozen=True, kw_only=True):
     before: str = ""
     author_login: str = ""
     params: dict[str, str] = field(default_factory=dict)
+    ref: str = ""  # "" as a forge would name its head
+    required: bool = True  # somebody asks: what prevents a build is an error, not silence
 
 
 def skips(event: BuildEvent, message: str) -> bool:
@@ -181,7 +183,7 @@ async def of_pull_request(
         key=key,
         trigger="@hook",
         action=pull.action,
-        ref=f"refs/pull/{pull.number}/head",
+        ref=pull.ref or f"refs/pull/{pull.number}/head",
         before=pull.before or base or "",
         source=pull.source,
         target=pull.target,
@@ -191,6 +193,6 @@ async def of_pull_request(
         author_login=pull.author_login,
         sender=actor,
         params=pull.params,
-        required=True,
+        required=pull.required,
     )
     return of_commit(draft, facts)

@@ -22,11 +22,13 @@ from fairway.access.tokens import Tokens
 from fairway.git.backend import IDLE_S, Backend, backend_program
 from fairway.git.folders import Folders, environment
 from fairway.git.packets import PushHead, ReportReader
+from fairway.git.writing import BRANCH
 from fairway.kit.aio import blocking, shielded
 from fairway.model.errors import FairwayError, Forbidden, Internal, Unavailable
 from fairway.model.repository import Repository
 from fairway.model.role import Role
 from fairway.source.announce import Announcer, Change, stamp
+from fairway.source.change_requests import ChangeRequests
 from fairway.source.protection import Judgement, judge
 from fairway.source.repositories import Repositories, RepositoryChange, may_create
 from fairway.source.wire import (
@@ -58,6 +60,7 @@ class GitDeps(Struct, frozen=True):
     folders: Folders
     repositories: Repositories
     announcer: Announcer
+    changes: ChangeRequests
 
 
 class Target(Struct, frozen=True):
@@ -142,11 +145,12 @@ class Hosting:
             return
         folder = await self._folder(repository)
         variables = self._environment(request, identity, folder, judgement)
-        await self._announced(repository.id, identity, head, wire=wire, run=(variables, begun))
+        run = (variables, begun)
+        await self._announced(repository, identity, head, wire=wire, run=run)
 
     async def _announced(
         self,
-        number: int,
+        repository: Repository,
         identity: Identity,
         head: PushHead,
         *,
@@ -154,7 +158,7 @@ class Hosting:
         run: tuple[dict[str, str], bytes],
     ) -> None:
         """Run a push; its events are written before its report is sent, or when it is cut off."""
-        announcer = self._deps.announcer
+        announcer, number = self._deps.announcer, repository.id
         announcer.begin(number)
         try:
             report = await self._receive(*run, head, wire=wire)
@@ -171,8 +175,22 @@ class Hosting:
                 if command.ref in accepted
             ]
             await shielded(announcer.finish(number, changes))
+            said = await self._change_requests(identity, repository, changes)
+            await wire.answer.body(report.progress(said))
         await wire.answer.body(report.rest())
         await wire.answer.end()
+
+    async def _change_requests(
+        self, identity: Identity, repository: Repository, changes: list[Change]
+    ) -> list[str]:
+        """Open what the push options ask for; what the person is told of it."""
+        branches = [
+            each.command.ref.removeprefix(BRANCH)
+            for each in changes
+            if each.command.ref.startswith(BRANCH) and each.command.after
+        ]
+        options = changes[0].options if changes else []
+        return await self._deps.changes.pushed(identity, repository.slug, branches, options)
 
     async def _receive(
         self, variables: dict[str, str], begun: bytes, head: PushHead, *, wire: Wire
@@ -271,7 +289,7 @@ def _judged(target: Target, head: PushHead) -> Judgement | None:
     refusals = {
         each.ref: f"{each.ref} is Fairway's own"
         for each in head.commands
-        if each.ref.startswith("refs/fairway/")
+        if each.ref.startswith(("refs/fairway/", "refs/changes/"))
     }
     return Judgement({**judgement.refused, **refusals}, judgement.forward)
 

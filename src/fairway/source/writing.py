@@ -56,6 +56,14 @@ class Objects(Protocol):
         """Move a ref by compare-and-swap. Raises `Conflict` (`ref-moved`)."""
         ...
 
+    async def contains(self, number: int, commit: str, ancestor: str) -> bool:
+        """Whether a commit has another in its history, or is it."""
+        ...
+
+    async def title(self, number: int, commit: str) -> str:
+        """The first line of a commit's message."""
+        ...
+
 
 class Writer:
     """Commits into our own repositories. Belongs to the process that owns the folders."""
@@ -64,7 +72,7 @@ class Writer:
         self, database: Database, objects: Objects, folders: Folders, announcer: Announcer
     ) -> None:
         self._database = database
-        self._objects = objects
+        self.objects = objects
         self._folders = folders
         self._announcer = announcer
 
@@ -89,7 +97,7 @@ class Writer:
         """
         found = await self.repository(number)
         for left in reversed(range(_TRIES)):
-            before = await self._objects.ref(number, BRANCH + branch)
+            before = await self.objects.ref(number, BRANCH + branch)
             if expected is not None and before != expected:
                 before = expected  # `move` says what came between
             try:
@@ -113,7 +121,7 @@ class Writer:
         author: Author,
         actor: str,
     ) -> str:
-        sha = await self._objects.make(found.id, before, changes, message=message, author=author)
+        sha = await self.objects.make(found.id, before, changes, message=message, author=author)
         if sha != before:
             if _TRAILER.search(message):
                 await self._database.write(quiet_commits.put, found.id, sha)
@@ -124,7 +132,7 @@ class Writer:
         """Move a branch or tag and announce it as a push. Raises as `Objects.move`."""
         self._announcer.begin(number)
         try:
-            await self._objects.move(number, ref, sha, expected=expected)
+            await self.objects.move(number, ref, sha, expected=expected)
         except BaseException:
             await shielded(self._announcer.abandon(number))
             raise

@@ -182,6 +182,40 @@ quiet_commit = Table(  # Fairway's own commits that start no pipeline
     UniqueConstraint("repository", "sha"),
 )
 
+change_request = Table(
+    "change_request",
+    metadata,
+    _id(),
+    _ref("repository"),
+    Column("number", Integer, nullable=False),
+    Column("source", String(255), nullable=False),  # branches
+    Column("target", String(255), nullable=False),
+    _text("title"),
+    _text("description"),
+    _text("author"),
+    _text("state", "open"),  # open | merged | closed
+    _text("head"),
+    _text("base"),
+    _text("merge"),  # "" while they conflict
+    _json("conflicts", "[]"),
+    _text("tested"),  # the merge that `build` and `check` tell of
+    _int("build"),
+    _text("check", "waiting"),
+    _text("when_green"),  # merge | squash
+    _text("green_by"),
+    Column("green_user", _Big),
+    _text("merging"),
+    _text("merged"),
+    _text("merged_by"),
+    _text("reason"),
+    _time("created", null=False),
+    _time("changed", null=False),
+    _time("closed"),
+    _int("version"),
+    UniqueConstraint("repository", "number"),
+    Index("ix_change_request_open", "repository", "state", "source"),
+)
+
 cron = Table(
     "cron",
     metadata,

@@ -83,9 +83,16 @@ class SimulatedGit:
         self, number: int, files: Mapping[str, str], *, message: str = "change", parent: str = ""
     ) -> str:
         """A new commit with these files on top of its parent's. Returns its sha. No ref moves."""
+        base = self._commits.setdefault(number, {})[parent].files if parent else {}
+        parents = [parent] if parent else []
+        return self.record(number, {**base, **files}, message=message, parents=parents)
+
+    def record(
+        self, number: int, merged: Mapping[str, str], *, message: str, parents: Sequence[str]
+    ) -> str:
+        """A commit with exactly these files. Returns its sha. No ref moves."""
         known = self._commits.setdefault(number, {})
-        base = known[parent].files if parent else {}
-        merged = {**base, **files}
+        parent = " ".join(parents)
         seed = f"{number} {parent} {len(known)} {message} {sorted(merged.items())}"
         sha = hashlib.sha1(seed.encode(), usedforsecurity=False).hexdigest()
         facts = CommitFacts(
@@ -97,11 +104,21 @@ class SimulatedGit:
             committer_name="Ada",
             committer_email="ada@example.org",
             committed=clock.now() // 1000 * 1000,
-            parents=[parent] if parent else [],
+            parents=list(parents),
             tree=hashlib.sha1(repr(merged).encode(), usedforsecurity=False).hexdigest(),
         )
-        known[sha] = _Commit(facts, merged)
+        known[sha] = _Commit(facts, dict(merged))
         return sha
+
+    def files(self, number: int, sha: str) -> dict[str, str] | None:
+        """A commit's files by path; None for one that is not there."""
+        found = self._commits.get(number, {}).get(sha)
+        return None if found is None else dict(found.files)
+
+    def parents(self, number: int, sha: str) -> list[str]:
+        """What a commit stands on."""
+        found = self._commits.get(number, {}).get(sha)
+        return [] if found is None else found.facts.parents
 
     async def push(
         self,

@@ -17,16 +17,21 @@ from sqlalchemy import Connection
 
 from fairway.access.tokens import Tokens
 from fairway.git.folders import Folders
+from fairway.git.writing import Writes
 from fairway.kit import loop
 from fairway.kit.aio import Wake, background, blocking
 from fairway.model.events import Event, RefUpdated
 from fairway.model.token import TokenScope
 from fairway.source.announce import Announcer
+from fairway.source.change_course import ChangeCourse
+from fairway.source.change_requests import ChangeRequests
 from fairway.source.hosting import GitDeps, git_app
 from fairway.source.repositories import Repositories
+from fairway.source.writing import Writer
 from fairway.store import outbox, users
 from fairway.store.database import Database, sqlite_url
 from fairway.store.schema import metadata
+from fairway.testing.changetests import PlayedTests
 from fairway.testing.http import serving
 
 Wrap = Callable[[Any], Any]
@@ -42,6 +47,10 @@ class GitHost:
         self.folders.prepare()
         self.repositories = Repositories(database, self.folders)
         self.announcer = Announcer(database, self.folders, Wake())
+        writer = Writer(database, Writes(self.folders), self.folders, self.announcer)
+        self.tests = PlayedTests()
+        course = ChangeCourse(database, writer, self.tests)
+        self.changes = ChangeRequests(database, writer, course, url="http://fairway.test")
         self.app = git_app(
             GitDeps(
                 database=database,
@@ -49,6 +58,7 @@ class GitHost:
                 folders=self.folders,
                 repositories=self.repositories,
                 announcer=self.announcer,
+                changes=self.changes,
             )
         )
         self.url = ""

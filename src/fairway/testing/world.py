@@ -25,11 +25,13 @@ from fairway.ports import Ports, RunnerPorts
 from fairway.settings import Runner as RunnerSection
 from fairway.settings import Settings
 from fairway.source.announce import Announcer
+from fairway.source.writing import Writer
 from fairway.store.database import Database, sqlite_url
 from fairway.testing.blob import MemoryBlobs
 from fairway.testing.engine import Recipe, SimulatedEngine, Trouble, from_script
 from fairway.testing.files import FLAKY, MISSING
 from fairway.testing.git import SimulatedGit
+from fairway.testing.gitwrites import SimulatedWrites
 from fairway.testing.life import Killed, Life, Severed, SimulatedDatabase, WorldDatabase, enter
 from fairway.testing.virtual import VirtualLoop
 from fairway.testing.workspaces import MemoryWorkspaces
@@ -124,6 +126,7 @@ class World:
         self.trouble = trouble or Trouble()
         self.trace: list[str] = []
         self.git = SimulatedGit()
+        self.writes = SimulatedWrites(self.git)
         self.blobs = MemoryBlobs()
         self.keyring = Keyring({"k": bytes(32)}, "k")
         self.machines = {name: Machine(name, self) for name in ("alice", "bob")}
@@ -217,6 +220,9 @@ class Server(Process):
         database = SimulatedDatabase(world.path, life)
         git: Any = Severed(world.git, life)
         blobs: Any = Severed(world.blobs, life)
+        writes: Any = Severed(world.writes, life)
+        folders = world.git.folders
+        self.announcer = Announcer(database, folders, database.events)
         ports = Ports(
             database=database,
             blobs=blobs,
@@ -227,10 +233,10 @@ class Server(Process):
             disk=AmpleDisk(),
             installation=INSTALLATION,
             holder="server",
+            writer=Writer(database, writes, folders, self.announcer),
             runner=machine.ports(life),
         )
         self.app = App(settings("alice", ("controllers", "runner")), ports)
-        self.announcer = Announcer(database, world.git.folders, database.events)
         work = self.app.run(self.announcer.run())
         life.start(_mortal(work, life, world), "app")
         return database.close

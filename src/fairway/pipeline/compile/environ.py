@@ -13,7 +13,7 @@ from fairway.pipeline.compile.config import Pipeline
 from fairway.pipeline.compile.context import Context
 from fairway.pipeline.compile.versions import version_variables
 
-_PULL: Final = re.compile(r"refs/(?:pull|pull-requests|merge-requests)/(\d+)(?:/|\Z)")
+_PULL: Final = re.compile(r"refs/(?:pull|pull-requests|merge-requests|changes)/(\d+)(?:/|\Z)")
 _TAG: Final = "refs/tags/"
 
 

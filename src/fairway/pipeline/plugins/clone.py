@@ -36,6 +36,7 @@ _PASSED_ON: Final = (
     "GIT_SSL_CAINFO",
 )
 _RETRY_S: Final = 1.0
+_MERGED: Final = "refs/changes/"  # our own change requests: their commit is the merge itself
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -74,7 +75,7 @@ class ClonePlugin:
         event = settings.text("DRONE_BUILD_EVENT", default="push")
         ref, sha = settings.text("DRONE_COMMIT_REF"), settings.text("DRONE_COMMIT_SHA")
         branch = settings.text("DRONE_COMMIT_BRANCH")
-        if event == "pull_request":
+        if event == "pull_request" and not ref.startswith(_MERGED):
             return await _pull_request(git, flags, branch=branch, ref=ref, sha=sha)
         if ref.startswith("refs/tags/"):
             return await _tag(git, flags, ref=ref)

@@ -477,6 +477,70 @@ def upgrade() -> None:
         batch_op.create_index("ix_build_status", ["status", "id"], unique=False)
 
     op.create_table(
+        "change_request",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column(
+            "repository", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("source", sa.String(length=255), nullable=False),
+        sa.Column("target", sa.String(length=255), nullable=False),
+        sa.Column("title", sa.Text(), server_default="", nullable=False),
+        sa.Column("description", sa.Text(), server_default="", nullable=False),
+        sa.Column("author", sa.Text(), server_default="", nullable=False),
+        sa.Column("state", sa.Text(), server_default="open", nullable=False),
+        sa.Column("head", sa.Text(), server_default="", nullable=False),
+        sa.Column("base", sa.Text(), server_default="", nullable=False),
+        sa.Column("merge", sa.Text(), server_default="", nullable=False),
+        sa.Column("conflicts", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("tested", sa.Text(), server_default="", nullable=False),
+        sa.Column(
+            "build",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            server_default="0",
+            nullable=False,
+        ),
+        sa.Column("check", sa.Text(), server_default="waiting", nullable=False),
+        sa.Column("when_green", sa.Text(), server_default="", nullable=False),
+        sa.Column("green_by", sa.Text(), server_default="", nullable=False),
+        sa.Column(
+            "green_user", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
+        sa.Column("merging", sa.Text(), server_default="", nullable=False),
+        sa.Column("merged", sa.Text(), server_default="", nullable=False),
+        sa.Column("merged_by", sa.Text(), server_default="", nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("created", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("changed", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("closed", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column(
+            "version",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            server_default="0",
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["repository"],
+            ["repository.id"],
+            name=op.f("fk_change_request_repository"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_change_request")),
+        sa.UniqueConstraint(
+            "repository", "number", name=op.f("uq_change_request_repository_number")
+        ),
+    )
+    with op.batch_alter_table("change_request", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_change_request_open", ["repository", "state", "source"], unique=False
+        )
+
+    op.create_table(
         "cron",
         sa.Column(
             "id",
