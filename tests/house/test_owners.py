@@ -29,6 +29,8 @@ OWNERS: dict[str, set[str]] = {
     "roles": {"access"},
     "tokens": {"access"},
     "users": {"access"},
+    "teams": {"access"},
+    "delivery_rights": {"access"},
     "settings": {"pipeline", "ports", "boot"},
     "dump": {"boot"},
     "sealed": {"access"},  # a new key seals every secret again, whoever it belongs to
@@ -42,7 +44,7 @@ OWNERS: dict[str, set[str]] = {
 # Written by another than the owner, each with its reason.
 ALSO = {
     # acts of an administrator, in which no chapter takes part
-    ("users", "api"): {"create"},
+    ("users", "api"): {"create", "set_password"},
     ("organisations", "api"): {"create"},
     ("runners", "api"): {"pause", "forget"},
     ("users", "boot"): {"create"},  # the first start makes the first administrator

@@ -27,6 +27,7 @@ from fairway.api import (
     runners,
     secrets,
     system,
+    teams,
     triggers,
 )
 from fairway.api.services import Services, dependencies
@@ -43,7 +44,8 @@ _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 _NOUNS: Final = (
-    repositories, builds, triggers, logs, reports, secrets, crons, people, roles, images, runners,
+    repositories, builds, triggers, logs, reports, secrets, crons, people, roles, teams, images,
+    runners,
     clusters, events, system,
 )  # fmt: skip
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from litestar import delete, get, post
+from litestar import delete, get, post, put
 from litestar.params import JSONBody
 from sqlalchemy import Connection
 
+from fairway.access import passwords
 from fairway.access.authorise import Action, require, require_admin
 from fairway.access.identity import Identity
 from fairway.access.scope import full, scope_of
+from fairway.access.tokens import Minted
 from fairway.api import cursors, guard, shown
-from fairway.api.services import Cursor, Limit, Number, Svc, Who
+from fairway.api.services import Cursor, Limit, Number, Svc, Who, Word
 from fairway.client.wire import who as wire
 from fairway.client.wire.common import Page
 from fairway.kit import clock
+from fairway.kit.aio import blocking
+from fairway.kit.secret import Secret
 from fairway.model.errors import Conflict, Forbidden, InvalidInput, NotFound
 from fairway.model.name import check_name, check_organisation
 from fairway.model.organisation import Organisation
@@ -41,22 +45,47 @@ async def list_users(
     return cursors.page([shown.user(one) for one in found], limit, found[-1].id if found else None)
 
 
-def _new_user(db: Connection, who: Identity, data: wire.UserCreate) -> User:
+def _new_user(db: Connection, who: Identity, data: wire.UserCreate, password: str) -> User:
     check_name(data.login, "a user")
     if users.by_login(db, data.login) is not None:
         raise Conflict(f"there is a user {data.login!r} already", code="user-exists")
     made = users.create(
         db, data.login, name=data.name, email=data.email, admin=data.admin, machine=data.machine
     )
+    if password:
+        users.set_password(db, made.id, password)
     audit.append(db, who.login, "user.create", f"user/{data.login}", after=made)
     return made
 
 
 @post("/users", summary="Add a user")
 async def create_user(*, services: Svc, who: Who, data: JSONBody[wire.UserCreate]) -> wire.User:
-    """For admins."""
+    """For admins. Without a password he signs in with tokens only."""
     require_admin(who)
-    return shown.user(await services.database.write(_new_user, who, data))
+    password = ""
+    if data.password:
+        passwords.checked(Secret(data.password))
+        password = await blocking(passwords.kept, Secret(data.password))
+    return shown.user(await services.database.write(_new_user, who, data, password))
+
+
+@put("/users/{login:str}/password", summary="Set a password")
+async def set_password(
+    *, services: Svc, who: Who, login: Word, data: JSONBody[wire.PasswordSet]
+) -> None:
+    """One's own, with the current one; anybody's for admins. Tokens hold on."""
+    guard.signed_in(who)
+    given = {"password": Secret(data.password), "current": Secret(data.current)}
+    await passwords.change(services.database, who, login, **given)
+
+
+@post("/login", summary="Exchange a password for a token")
+async def sign_in(*, services: Svc, data: JSONBody[wire.SignIn]) -> wire.NewToken:
+    """The token holds for thirty days and may do what the user may."""
+    made = await passwords.sign_in(
+        services.database, data.login, Secret(data.password), name=data.name
+    )
+    return _shown_token(made)
 
 
 def _organisations(
@@ -164,6 +193,10 @@ async def create_token(
         expires=expires,
         actor=who.login,
     )
+    return _shown_token(made)
+
+
+def _shown_token(made: Minted) -> wire.NewToken:
     return wire.NewToken(
         id=made.id,
         name=made.name,
@@ -198,6 +231,8 @@ ROUTES = [
     show_me,
     list_users,
     create_user,
+    set_password,
+    sign_in,
     list_organisations,
     create_organisation,
     list_tokens,

@@ -16,6 +16,7 @@ from fairway.model.audit import AuditEntry
 from fairway.model.build import Build
 from fairway.model.built import MadeView
 from fairway.model.cron import Cron
+from fairway.model.delivery_right import DeliveryRight
 from fairway.model.organisation import Organisation
 from fairway.model.report import Report
 from fairway.model.repository import Repository
@@ -24,6 +25,7 @@ from fairway.model.runner import RunnerFacts
 from fairway.model.secret import SecretFacts
 from fairway.model.stage import Stage
 from fairway.model.step import Log, Step
+from fairway.model.team import Team
 from fairway.model.token import Token
 from fairway.model.user import User
 from fairway.pipeline import waiting
@@ -302,6 +304,22 @@ def cron(found: Cron) -> wire_repository.Cron:
         next=clock.text(found.next_at) if found.next_at < NEVER else None,
         last=clock.text(found.last_at),
         error=found.error,
+    )
+
+
+def team(found: Team) -> wire_who.Team:
+    """A team with its members."""
+    return wire_who.Team(name=found.name, members=list(found.members), created=time(found.created))
+
+
+def right(found: DeliveryRight) -> wire_who.Right:
+    """A right in an environment."""
+    return wire_who.Right(
+        holder=f"team:{found.team}" if found.team else found.login,
+        action=str(found.action),
+        delivery=found.delivery,
+        environment=found.environment,
+        created=clock.text(found.created or None) or "",
     )
 
 

@@ -12,7 +12,16 @@ from fairway.client.wire.build import Build
 from fairway.client.wire.cluster import Cluster
 from fairway.client.wire.repository import Cron, Repository
 from fairway.client.wire.system import Component, Event, Image, Parked, Runner, Waiting
-from fairway.client.wire.who import Audit, Grant, Organisation, Secret, Token, User
+from fairway.client.wire.who import (
+    Audit,
+    Grant,
+    Organisation,
+    Right,
+    Secret,
+    Team,
+    Token,
+    User,
+)
 from fairway.model.errors import InvalidInput
 
 Cell = Callable[[Any], str]
@@ -356,6 +365,35 @@ EVENTS: Final = Kind(
     wide={"DATA": lambda one: _plain(one.data)},
 )
 
+TEAMS: Final = Kind(
+    name="teams",
+    one="team",
+    path="/teams",
+    item=Team,
+    aliases=("team",),
+    label=lambda one: one.name,
+    columns={
+        "NAME": lambda one: one.name,
+        "MEMBERS": lambda one: ", ".join(one.members),
+        "AGE": lambda one: age(one.created),
+    },
+)
+
+RIGHTS: Final = Kind(
+    name="rights",
+    one="right",
+    path="/rights",
+    item=Right,
+    aliases=("right",),
+    label=lambda one: f"{one.holder} {one.action}",
+    columns={
+        "HOLDER": lambda one: one.holder,
+        "ACTION": lambda one: one.action,
+        "DELIVERY": lambda one: one.delivery,
+        "ENVIRONMENT": lambda one: one.environment or "every one",
+    },
+)
+
 GRANTS: Final = Kind(
     name="roles",
     one="role",
@@ -367,7 +405,7 @@ GRANTS: Final = Kind(
 
 ALL: Final = (
     REPOSITORIES, BUILDS, IMAGES, RUNNERS, QUEUE, EVENTS, AUDIT, CRONS, SECRETS, TOKENS, USERS,
-    ORGANISATIONS, CLUSTERS, COMPONENTS, PARKED,
+    ORGANISATIONS, TEAMS, RIGHTS, CLUSTERS, COMPONENTS, PARKED,
 )  # fmt: skip
 
 

@@ -7,10 +7,12 @@ the helper's name, so that a token that ends or changes does so everywhere.
 from __future__ import annotations
 
 import json
+import platform
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -21,7 +23,7 @@ from fairway.cli import output
 from fairway.cli.session import Session, connected
 from fairway.client import context as contexts
 from fairway.client.wire.system import System
-from fairway.client.wire.who import Me
+from fairway.client.wire.who import Me, NewToken, SignIn
 from fairway.model.errors import BadFile, InvalidInput
 
 HELPER: Final = "fairway"  # docker-credential-fairway
@@ -31,6 +33,9 @@ HELPER: Final = "fairway"  # docker-credential-fairway
 @click.argument("url", required=False, default="")
 @click.option("--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Read the token from here; else stdin, or asked for on a terminal.")  # fmt: skip
+@click.option("--user", default="", help="Sign in as this user, with a password.")
+@click.option("--password-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Read that password from here.")  # fmt: skip
 @click.option("--name", default="", help="The context's name; the host unless given.")
 @click.option("--ca", default=None, help="The server's authority, where this machine knows it not.",
               type=click.Path(exists=True, dir_okay=False, resolve_path=True))  # fmt: skip
@@ -44,7 +49,7 @@ def login(session: Session, url: str, **options: Any) -> None:
 
     Without a URL: set the helpers up again for the current context.
     """
-    made = _asked(session, url, options["token_file"], options["ca"] or "")
+    made = _asked(session, url, options)
     system, me = who_is(made.url, made.token, made.ca)
     remember(session, system, made, options["name"])
     if not options["no_git"]:
@@ -57,13 +62,40 @@ def login(session: Session, url: str, **options: Any) -> None:
     output.say(f"signed in to {made.url} as {me.login}")
 
 
-def _asked(session: Session, url: str, token_file: Path | None, ca: str) -> contexts.Context:
+def _asked(session: Session, url: str, options: Mapping[str, Any]) -> contexts.Context:
     """Where and as whom to sign in: the arguments, or the current context again."""
-    if not url:
+    ca = options["ca"] or ""
+    if not url and not options["user"]:
         found = session.context
         return contexts.Context(url=found.url, token=found.token, ca=ca or found.ca)
+    if not url:
+        url, ca = session.context.url, ca or session.context.ca
     checked_url(url)
-    return contexts.Context(url=url.rstrip("/"), token=_token(token_file), ca=ca)
+    made = contexts.Context(url=url.rstrip("/"), token="", ca=ca)
+    if options["user"]:
+        made.token = by_password(made, options["user"], options["password_file"])
+    else:
+        made.token = _token(options["token_file"])
+    return made
+
+
+def by_password(where: contexts.Context, user: str, path: Path | None) -> str:
+    """A new token for a user's password. Raises `Unauthenticated`, `Busy`."""
+    from fairway.client.http import Api
+
+    if path is not None:
+        password = path.read_text(encoding="utf-8").partition("\n")[0]
+    elif sys.stdin.isatty():
+        password = click.prompt(f"Password of {user}", hide_input=True, err=True)
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    api = Api(where.url, "", ca=where.ca)
+    name = f"fairway login on {platform.node() or 'a machine without a name'}"
+    try:
+        data = SignIn(login=user, password=password, name=name)
+        return api.post("/login", data, NewToken).token
+    finally:
+        api.close()
 
 
 def _docker_needs(system: System, ca: str) -> None:

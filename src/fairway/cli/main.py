@@ -71,6 +71,8 @@ COMMANDS: Final[dict[str, Entry]] = {
     "token": Entry(OTHER, "token", "token", "Make, list and revoke tokens."),
     "user": Entry(OTHER, "user", "user", "Add users; give and take roles."),
     "org": Entry(OTHER, "user", "org", "Add and list organisations."),
+    "team": Entry(OTHER, "team", "team", "Make teams, and say who is in them."),
+    "right": Entry(OTHER, "team", "right", "Say who may do what in which environment."),
     "cluster": Entry(OTHER, "cluster", "cluster", "Register, create and remove clusters."),
     "kubectl": Entry(OTHER, "kubectl", "kubectl", "Run kubectl on a cluster, as yourself."),
     "helm": Entry(OTHER, "kubectl", "helm", "Run helm on a cluster, as yourself."),

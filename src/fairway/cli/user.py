@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Final
 
 import click
@@ -11,11 +13,30 @@ from fairway.cli import kinds, output
 from fairway.cli.session import Session, checked_slug, connected
 from fairway.client.wire.who import (
     Grant,
+    Me,
     Organisation,
     OrganisationCreate,
+    PasswordSet,
     RoleSet,
     User,
     UserCreate,
+)
+
+
+def read_password(path: Path | None) -> str:
+    """From a file (its first line), else asked for twice on a terminal, else from stdin."""
+    if path is not None:
+        return path.read_text(encoding="utf-8").partition("\n")[0]
+    if sys.stdin.isatty():
+        given: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        return given
+    return sys.stdin.readline().rstrip("\n")
+
+
+password_option = click.option(
+    "--password-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read the password from here.",
 )
 
 
@@ -30,11 +51,15 @@ def user() -> None:
 @click.option("--email", default="")
 @click.option("--admin", is_flag=True)
 @click.option("--machine", is_flag=True, help="Not a person: a program of yours.")
+@password_option
 @output.format_option
 @connected
-def add_user(session: Session, login: str, *, output: str, **options: bool | str) -> None:
+def add_user(
+    session: Session, login: str, *, password_file: Path | None, output: str, **options: bool | str
+) -> None:
     """Add the user LOGIN. `fairway token create NAME --for LOGIN` gives a token."""
-    data = UserCreate(login=login, **options)  # type: ignore[arg-type]  # click's own types
+    password = "" if password_file is None else read_password(password_file)
+    data = UserCreate(login=login, password=password, **options)  # type: ignore[arg-type]  # click's own types
     made = session.api.post("/users", data, User)
     _emit(kinds.USERS, made, output)
 
@@ -42,6 +67,21 @@ def add_user(session: Session, login: str, *, output: str, **options: bool | str
 def _emit(kind: kinds.Kind, made: User | Organisation | Grant, form: str) -> None:
     human = getting.table(kind, [made], wide=form == "wide")
     output.emit_one(kind.one, made, form, name=kind.label(made), human=human)
+
+
+@user.command("password")
+@click.argument("login", required=False, default="")
+@password_option
+@connected
+def set_password(session: Session, login: str, password_file: Path | None) -> None:
+    """Set one's own password, or (as an admin) that of the user LOGIN."""
+    me = session.api.get("/me", Me)
+    whose = login or me.login
+    asks = whose == me.login and not me.admin
+    current = click.prompt("Current password", hide_input=True, err=True) if asks else ""
+    data = PasswordSet(password=read_password(password_file), current=current)
+    session.api.send("PUT", f"/users/{whose}/password", body=data)
+    output.say(f"{whose} signs in with it: `fairway login {session.context.url} --user {whose}`")
 
 
 @user.command("ls")

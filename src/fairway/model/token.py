@@ -20,6 +20,8 @@ class TokenScope(StrEnum):
     SECRET_WRITE = "secret:write"  # noqa: S105 the name of a scope
     CLUSTER_READ = "cluster:read"  # look at what the user may see in clusters
     CLUSTER_WRITE = "cluster:write"  # change it, open shells, forward ports
+    DELIVERY_READ = "delivery:read"  # releases, environments, what waits
+    DELIVERY_WRITE = "delivery:write"  # promote, approve, roll back, as far as the user may
     RUNNER = "runner"  # lease work: a runner's own token
     ADMIN = "admin"  # all that the user may do
 

@@ -16,3 +16,11 @@ class User(Struct, frozen=True, kw_only=True):
     machine: bool = False
     active: bool = True
     created: int = 0
+
+
+class Password(Struct, frozen=True, kw_only=True):
+    """A password as it is kept, and how often a wrong one was given since the last right one."""
+
+    password: str = ""
+    failures: int = 0
+    failed: int | None = None

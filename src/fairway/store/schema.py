@@ -83,7 +83,41 @@ user = Table(
     _flag("admin"),
     _flag("machine"),  # a runner, or Fairway itself
     _flag("active", default=True),
+    _text("password"),  # access/passwords.py's own form; "" for none
+    _int("failures"),  # wrong passwords in a row
+    _time("failed"),  # when the last was
     _time("created", null=False),
+)
+
+team = Table(
+    "team",
+    metadata,
+    _id(),
+    Column("name", String(255), nullable=False, unique=True),
+    _time("created", null=False),
+)
+
+team_member = Table(
+    "team_member",
+    metadata,
+    _id(),
+    _ref("team"),
+    _ref("user", index=True),
+    _time("created", null=False),
+    UniqueConstraint("team", "user"),
+)
+
+delivery_right = Table(
+    "delivery_right",
+    metadata,
+    _id(),
+    _ref("user", null=True, index=True),  # of one user, or
+    _ref("team", null=True, index=True),  # ... of a team's members
+    Column("action", String(32), nullable=False),  # model/delivery_right.py
+    Column("delivery", String(255), nullable=False),
+    Column("environment", String(255), nullable=False, server_default=""),  # "": every one
+    _time("created", null=False),
+    UniqueConstraint("user", "team", "action", "delivery", "environment"),
 )
 
 organisation = Table(
@@ -596,6 +630,13 @@ verification = Table(
     _time("created", null=False),
     _time("ended"),
     UniqueConstraint("release", "environment", "key"),
+)
+
+delivery_spec = Table(
+    "delivery_spec",  # the Deliveries of the hub that can be carried out, as they were read last
+    metadata,
+    Column("name", String(255), primary_key=True),
+    _json("spec"),
 )
 
 reserved_name = Table(

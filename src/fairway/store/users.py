@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from fairway.kit import clock
 from fairway.model.scope import Scope
-from fairway.model.user import User
+from fairway.model.user import Password, User
 from fairway.store.schema import user
+
+_COLUMNS: Final = tuple(user.c[name] for name in User.__struct_fields__)  # no password among them
 
 
 def create(
@@ -28,7 +32,7 @@ def create(
         "machine": machine,
         "created": clock.now(),
     }
-    row = db.execute(insert(user).values(values).returning(*user.c)).mappings().one()
+    row = db.execute(insert(user).values(values).returning(*_COLUMNS)).mappings().one()
     return _user(row)
 
 
@@ -39,13 +43,13 @@ def ensure_machine(db: Connection, login: str) -> User:
 
 def by_login(db: Connection, login: str) -> User | None:
     """The user of that login. For `access`: no scope, since it is what makes one."""
-    row = db.execute(select(user).where(user.c.login == login)).mappings().first()
+    row = db.execute(select(*_COLUMNS).where(user.c.login == login)).mappings().first()
     return _user(row) if row else None
 
 
 def by_id(db: Connection, number: int) -> User | None:
     """The user of that id. For `access`."""
-    row = db.execute(select(user).where(user.c.id == number)).mappings().first()
+    row = db.execute(select(*_COLUMNS).where(user.c.id == number)).mappings().first()
     return _user(row) if row else None
 
 
@@ -57,7 +61,7 @@ def find(db: Connection, scope: Scope, login: str) -> User | None:
 
 def listing(db: Connection, scope: Scope, *, after: int = 0, limit: int = 100) -> list[User]:
     """Users that the scope may see, by id."""
-    query = select(user).where(user.c.id > after).order_by(user.c.id).limit(limit)
+    query = select(*_COLUMNS).where(user.c.id > after).order_by(user.c.id).limit(limit)
     if not scope.unbounded:
         query = query.where(user.c.id == (scope.user or 0))
     return [_user(row) for row in db.execute(query).mappings()]
@@ -72,6 +76,30 @@ def change(
     }
     if values:
         db.execute(update(user).where(user.c.id == number).values(values))
+
+
+def password(db: Connection, number: int) -> Password:
+    """What a user's password is checked against. For `access`."""
+    columns = (user.c.password, user.c.failures, user.c.failed)
+    row = db.execute(select(*columns).where(user.c.id == number)).mappings().one()
+    return Password(**row)
+
+
+def set_password(db: Connection, number: int, kept: str) -> None:
+    """Write a password's kept form ("" for none); wrong ones are forgotten."""
+    values = {"password": kept, "failures": 0, "failed": None}
+    db.execute(update(user).where(user.c.id == number).values(values))
+
+
+def note_failure(db: Connection, number: int, at: int) -> None:
+    """One more wrong password."""
+    values = {"failures": user.c.failures + 1, "failed": at}
+    db.execute(update(user).where(user.c.id == number).values(values))
+
+
+def forget_failures(db: Connection, number: int) -> None:
+    """A right password ends the count."""
+    db.execute(update(user).where(user.c.id == number).values(failures=0, failed=None))
 
 
 def _user(row: RowMapping) -> User:

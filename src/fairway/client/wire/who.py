@@ -37,6 +37,54 @@ class UserCreate(Request):
     email: str = ""
     admin: bool = False
     machine: bool = False
+    password: str = ""  # none: signs in with tokens only
+
+
+class SignIn(Request):
+    """A password to be exchanged for a token. `name` is the token's."""
+
+    login: str
+    password: str
+    name: str = "session"
+
+
+class PasswordSet(Request):
+    """A new password; `current` is one's own so far (an admin needs none)."""
+
+    password: str
+    current: str = ""
+
+
+class Team(Struct, kw_only=True):
+    """A team and its members' logins."""
+
+    name: str
+    members: list[str] = field(default_factory=list)
+    created: str = ""
+
+
+class TeamCreate(Request):
+    """A new team."""
+
+    name: str
+
+
+class Right(Struct, kw_only=True):
+    """A right in an environment ("" for every one). `holder` is a login, or `team:NAME`."""
+
+    holder: str
+    action: str
+    delivery: str
+    environment: str = ""
+    created: str = ""
+
+
+class RightSet(Request):
+    """A right to give or take. `place` is DELIVERY, or DELIVERY/ENVIRONMENT."""
+
+    holder: str
+    action: str
+    place: str
 
 
 class Organisation(Struct, kw_only=True):

@@ -56,6 +56,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_blob_digest")),
     )
     op.create_table(
+        "delivery_spec",
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("spec", sa.JSON(), server_default="{}", nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_delivery_spec")),
+    )
+    op.create_table(
         "event",
         sa.Column(
             "id",
@@ -201,6 +207,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_setting")),
     )
     op.create_table(
+        "team",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("created", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_team")),
+        sa.UniqueConstraint("name", name=op.f("uq_team_name")),
+    )
+    op.create_table(
         "user",
         sa.Column(
             "id",
@@ -214,6 +233,14 @@ def upgrade() -> None:
         sa.Column("admin", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("machine", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("active", sa.Boolean(), server_default=sa.true(), nullable=False),
+        sa.Column("password", sa.Text(), server_default="", nullable=False),
+        sa.Column(
+            "failures",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            server_default="0",
+            nullable=False,
+        ),
+        sa.Column("failed", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("created", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user")),
         sa.UniqueConstraint("login", name=op.f("uq_user_login")),
@@ -275,6 +302,40 @@ def upgrade() -> None:
         batch_op.create_index("ix_delivery_due", ["parked", "due"], unique=False)
         batch_op.create_index(batch_op.f("ix_delivery_event"), ["event"], unique=False)
         batch_op.create_index("ix_delivery_order", ["handler", "subject", "event"], unique=False)
+
+    op.create_table(
+        "delivery_right",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("user", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("team", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("action", sa.String(length=32), nullable=False),
+        sa.Column("delivery", sa.String(length=255), nullable=False),
+        sa.Column("environment", sa.String(length=255), server_default="", nullable=False),
+        sa.Column("created", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["team"], ["team.id"], name=op.f("fk_delivery_right_team"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user"], ["user.id"], name=op.f("fk_delivery_right_user"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery_right")),
+        sa.UniqueConstraint(
+            "user",
+            "team",
+            "action",
+            "delivery",
+            "environment",
+            name=op.f("uq_delivery_right_user_team_action_delivery_environment"),
+        ),
+    )
+    with op.batch_alter_table("delivery_right", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_delivery_right_team"), ["team"], unique=False)
+        batch_op.create_index(batch_op.f("ix_delivery_right_user"), ["user"], unique=False)
 
     op.create_table(
         "promotion",
@@ -376,6 +437,29 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_repository_organisation"), ["organisation"], unique=False
         )
+
+    op.create_table(
+        "team_member",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("team", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("user", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("created", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["team"], ["team.id"], name=op.f("fk_team_member_team"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user"], ["user.id"], name=op.f("fk_team_member_user"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_team_member")),
+        sa.UniqueConstraint("team", "user", name=op.f("uq_team_member_team_user")),
+    )
+    with op.batch_alter_table("team_member", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_team_member_user"), ["user"], unique=False)
 
     op.create_table(
         "verification",
