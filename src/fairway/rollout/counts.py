@@ -134,12 +134,10 @@ def basic(
     both = distinct(new, stable)
     if not both:
         goal_new, goal_stable = rollout.replicas, 0
+    side = stable if both else None
     most = rollout.replicas + surge
-    room = most - total(others) - (new.replicas if new else 0)
-    room -= stable.replicas if both and stable else 0
-    count_new, count_stable = _scaled_up(
-        new, stable if both else None, (goal_new, goal_stable), room
-    )
+    room = most - total([*others, *(one for one in (new, side) if one is not None)])
+    count_new, count_stable = _scaled_up(new, side, (goal_new, goal_stable), room)
     if total(others) > 0:
         return count_new, count_stable  # older versions go first
     least = rollout.replicas - max_unavailable(rollout)
@@ -147,14 +145,13 @@ def basic(
     kept = _for_scale_down(new, ignoring=not growing) + _for_scale_down(stable, ignoring=growing)
     if kept <= least:
         return count_new, count_stable
-    if not growing:
-        assert new is not None
+    if new is not None and not growing:
         count_new = _drained(new, goal_new, kept - least)
         return _within((new, count_new), (stable, count_stable), most, least)
-    if both and stable is not None:
-        if stable.replicas > goal_stable:
-            count_stable = _drained(stable, goal_stable, kept - least)
-        pair = _within((stable, count_stable), (new, count_new), most, least)
+    if side is not None:
+        if side.replicas > goal_stable:
+            count_stable = _drained(side, goal_stable, kept - least)
+        pair = _within((side, count_stable), (new, count_new), most, least)
         return pair[1], pair[0]
     return count_new, count_stable
 

@@ -16,6 +16,7 @@ DEADLINE: Final = "scale-down-deadline"
 MANAGED_BY: Final = "argo-rollouts.argoproj.io/managed-by-rollouts"
 MAX_WEIGHT: Final = 100
 Moment = datetime.datetime
+NEVER: Final = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
 _DELAY_S: Final = 30
 
 
@@ -209,7 +210,7 @@ def available(sets: Iterable[ReplicaSet]) -> int:
 def moment(text: str) -> Moment | None:
     """A time as Kubernetes writes it; None for what is none."""
     try:
-        found = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+        found = datetime.datetime.fromisoformat(text)
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)

@@ -88,11 +88,14 @@ def words(step: Step) -> str:
         return "pause" if duration is None else f"pause: {duration}"
     if step.get("analysis") is not None:
         return "analysis"
-    scale = step.get("setCanaryScale")
-    if scale is None:
-        return "invalid"
+    return _scale_words(step.get("setCanaryScale") or {})
+
+
+def _scale_words(scale: Mapping[str, Any]) -> str:
     if scale.get("weight") is not None:
         return f"setCanaryScale{{weight: {scale['weight']}}}"
     if scale.get("matchTrafficWeight"):
         return "setCanaryScale{matchTrafficWeight: true}"
-    return f"setCanaryScale{{replicas: {scale.get('replicas')}}}"
+    if scale.get("replicas") is not None:
+        return f"setCanaryScale{{replicas: {scale['replicas']}}}"
+    return "invalid"
