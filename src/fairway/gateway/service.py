@@ -14,7 +14,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from fairway.gateway import crds, own
+from fairway.gateway import crds, localhost, own
 from fairway.gateway.controller import Controller
 from fairway.gateway.envoy.admin import Admin
 from fairway.gateway.envoy.bootstrap import Folder
@@ -162,11 +162,14 @@ class Service:
         memory = self._wanted.folder.root / "memory.json"
         controller = Controller(kube, programmer, access.place, memory)
         try:
-            await self._own_objects(kube, access.place)
+            await self._own_objects(kube, access.place, localhost.names(programmer.routes.values()))
             self._controller = controller
             async with together() as group:
                 group.create_task(controller.run(), name="gateway's controller")
-                group.create_task(self._tend(kube, access.place), name="gateway's own objects")
+                tending = self._tend(kube, access.place, programmer)
+                group.create_task(tending, name="gateway's own objects")
+                certifying = self._certify(kube, controller, programmer)
+                group.create_task(certifying, name="gateway's certificate")
                 group.create_task(self._notice(access), name="gateway's way in")
                 group.create_task(self._well(controller), name="gateway's health")
         finally:
@@ -189,15 +192,29 @@ class Service:
             if found != access:
                 raise _Moved
 
-    async def _tend(self, kube: Kube, place: Place) -> None:
+    async def _certify(self, kube: Kube, controller: Controller, programmer: Programmer) -> None:
+        """Each name that a route brings gets into the certificate."""
+        had: frozenset[str] = frozenset()
+        while True:
+            hosts = localhost.names(programmer.routes.values())
+            if hosts - had:
+                try:
+                    await _certificate(kube, hosts)
+                    had = hosts
+                except FairwayError as error:
+                    _log.warning("the gateway's certificate: %s", error)
+            await controller.changed.wait(_LOOK_S)
+
+    async def _tend(self, kube: Kube, place: Place, programmer: Programmer) -> None:
         while True:
             await asyncio.sleep(_TEND_S)
             try:
-                await self._own_objects(kube, place)
+                hosts = localhost.names(programmer.routes.values())
+                await self._own_objects(kube, place, hosts)
             except FairwayError as error:
                 _log.warning("the gateway's own objects: %s", error)
 
-    async def _own_objects(self, kube: Kube, place: Place) -> None:
+    async def _own_objects(self, kube: Kube, place: Place, hosts: frozenset[str]) -> None:
         """Definitions, classes, our Gateway and its certificate."""
         try:
             definitions = await blocking(lambda: crds.read(self._wanted.definitions()))
@@ -209,8 +226,7 @@ class Service:
             await _established(kube, definitions)
         await _ensure(kube, NAMESPACE, own.namespace())
         await _ensure(kube, INGRESS_CLASS, own.ingress_class())
-        if own.to_renew(await kube.find(SECRET, own.SECRET, own.NAMESPACE)):
-            await kube.apply(SECRET, own.secret(), force=True)
+        await _certificate(kube, hosts)
         await _ensure(kube, GATEWAY_CLASS, own.gateway_class())
         await _ensure(kube, GATEWAY, own.gateway(place.http_port, place.https_port))
 
@@ -220,6 +236,23 @@ class Service:
             _log.warning("the gateway: %s", text)
         self.problem = text
         self.changed.set()
+
+
+async def _certificate(kube: Kube, hosts: frozenset[str]) -> None:
+    """Have the authority and the certificate for names under .localhost."""
+    signer = await kube.find(SECRET, localhost.AUTHORITY, own.NAMESPACE)
+    if signer is None or localhost.authority_to_renew(signer):
+        signer = await kube.apply(SECRET, localhost.authority(), force=True)
+    found = await kube.find(SECRET, own.SECRET, own.NAMESPACE)
+    wanted = localhost.hosts_to_have(found, hosts)
+    if not localhost.to_renew(found, signer, wanted):
+        return
+    try:
+        made = localhost.secret(signer, wanted)
+    except ValueError as error:
+        _log.warning("the authority %s/%s: %s", own.NAMESPACE, localhost.AUTHORITY, error)
+    else:
+        await kube.apply(SECRET, made, force=True)
 
 
 async def _ensure(kube: Kube, kind: Kind, wanted: dict[str, object]) -> None:

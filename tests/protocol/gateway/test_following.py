@@ -15,7 +15,7 @@ import pytest
 from gatewaybench import Load, Server, free_port, until
 from gatewaytown import SPACE, Town, address, end, get, town
 
-from fairway.gateway import own
+from fairway.gateway import localhost, own
 from fairway.gateway.live import Share
 from fairway.gateway.snapshot import Composed, World
 from fairway.gateway.watching import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE
@@ -264,12 +264,20 @@ async def test_our_own_gateway_speaks_https_with_a_certificate_for_localhost(
     route = await here.route("web", {await here.backend(a): 1})
     await here.live("web", route["metadata"]["generation"])
     secret = await here.kube.get(SECRET, own.SECRET, own.NAMESPACE)
-    chain = base64.b64decode(secret["data"]["tls.crt"]).decode()
-    context = ssl.create_default_context(cadata=chain)
-    context.check_hostname = False  # OpenSSL takes no wildcard below a name of one part
-    reader, writer = await asyncio.open_connection(
-        "127.0.0.1", here.https, ssl=context, server_hostname="web.localhost"
-    )
+    context = ssl.create_default_context(cadata=base64.b64decode(secret["data"]["ca.crt"]).decode())
+
+    at: Any = {"host": "127.0.0.1", "port": here.https, "ssl": context}
+
+    async def verified() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(**at, server_hostname="web.localhost")
+        except ssl.SSLCertVerificationError:
+            return False
+        writer.close()
+        return True
+
+    await until(verified, "a certificate with the name that the route has brought")
+    reader, writer = await asyncio.open_connection(**at, server_hostname="web.localhost")
     writer.write(b"GET / HTTP/1.1\r\nHost: web.localhost\r\nConnection: close\r\n\r\n")
     assert (await reader.read()).endswith(b"\r\n\r\na")
     writer.close()
@@ -284,7 +292,8 @@ async def test_a_new_certificate_is_used_at_once_and_cuts_no_connection(
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     reader, writer = await asyncio.open_connection("127.0.0.1", here.https, ssl=context)
     first = await _certificate(here.https)
-    fresh = own.secret()
+    signer = await here.kube.get(SECRET, localhost.AUTHORITY, own.NAMESPACE)
+    fresh = localhost.secret(signer, {"web.localhost"})
     await here.kube.apply(SECRET, fresh, force=True)
 
     async def changed() -> bool:
@@ -348,7 +357,9 @@ async def test_definitions_and_own_objects_are_made_once_and_others_are_left_alo
     await here.kube.patch(
         GATEWAY_CLASS, "fairway", body={"spec": {"description": "somebody else's"}}
     )
-    await here.service._own_objects(here.kube, here.service._controller._place)  # type: ignore[union-attr]
+    await here.service._own_objects(  # type: ignore[union-attr]
+        here.kube, here.service._controller._place, frozenset()
+    )
     kept = await here.kube.get(GATEWAY_CLASS, "fairway")
     assert kept["spec"]["description"] == "somebody else's"
     after = await here.kube.get(CUSTOM_RESOURCE_DEFINITION, name)

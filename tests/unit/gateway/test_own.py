@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from cryptography import x509
 
 from fairway.gateway import crds, own
-from fairway.kit import clock
 from fairway.model.errors import Unavailable
-
-_DAY = 24 * 3600.0
 
 
 def test_what_is_missing_is_written() -> None:
@@ -33,31 +28,6 @@ def test_our_gateway_follows_the_settings_and_somebody_elses_does_not() -> None:
     assert own.to_write(own.gateway(9090, 8443), there)
     del there["metadata"]["annotations"]
     assert not own.to_write(own.gateway(9090, 8443), there)
-
-
-def test_the_certificate_is_for_names_under_localhost() -> None:
-    chain = base64.b64decode(own.secret()["data"]["tls.crt"])
-    certificate = x509.load_pem_x509_certificate(chain)
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert names.get_values_for_type(x509.DNSName) == ["localhost", "*.localhost"]
-
-
-def test_our_certificate_is_renewed_before_its_end_and_another_one_never() -> None:
-    found = own.secret()
-    assert own.to_renew(None)
-    assert not own.to_renew(found)
-    began = clock.seconds()
-    former = clock.use(lambda: began + 370 * _DAY)
-    try:
-        assert own.to_renew(found)
-        del found["metadata"]["annotations"]
-        assert not own.to_renew(found)
-    finally:
-        clock.use(former)
-
-
-def test_a_spoiled_certificate_of_ours_is_made_anew() -> None:
-    assert own.to_renew({**own.secret(), "data": {"tls.crt": "bm9uc2Vuc2U="}})
 
 
 def definition(version: str, *, ours: bool) -> dict[str, Any]:
