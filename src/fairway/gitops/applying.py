@@ -15,7 +15,7 @@ import msgspec
 
 from fairway.gitops import annotations as asked
 from fairway.gitops import plan
-from fairway.gitops.live import LiveCluster
+from fairway.gitops.live import MANAGER, LiveCluster
 from fairway.gitops.objects import Json
 from fairway.gitops.operating import Options
 from fairway.gitops.tasks import (
@@ -31,7 +31,7 @@ from fairway.gitops.tasks import (
     defined,
 )
 from fairway.kit.aio import together
-from fairway.kube import Kind, Kube, objects
+from fairway.kube import Kind, objects
 from fairway.kube.crd import established
 from fairway.kube.errors import KubeConflict, KubeExists, KubeInvalid, KubeNotFound
 from fairway.kube.kind import CUSTOM_RESOURCE_DEFINITION
@@ -39,7 +39,6 @@ from fairway.model.errors import FairwayError
 from fairway.native.objects import ThreeWay
 from fairway.native.toolbox import Toolbox
 
-MANAGER: Final = "argocd-controller"  # Argo CD's: what it wrote before stays owned by the same
 _AT_ONCE: Final = 16
 _DEFINED_S: Final = 3.0
 _POLL_S: Final = 0.05
@@ -56,9 +55,9 @@ Work = Callable[[Task], Awaitable[None]]
 class Applier:
     """The tasks of one operation in one cluster. Notes in each task what became of it."""
 
-    def __init__(self, live: LiveCluster, kube: Kube, toolbox: Toolbox, options: Options) -> None:
+    def __init__(self, live: LiveCluster, toolbox: Toolbox, options: Options) -> None:
         self._live = live
-        self._kube = kube
+        self._kube = live.applying
         self._toolbox = toolbox
         self._options = options
         self._gate = asyncio.Semaphore(_AT_ONCE)

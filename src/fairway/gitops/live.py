@@ -13,13 +13,14 @@ from typing import Final
 
 from fairway.gitops import tracking
 from fairway.gitops.objects import Destination, Json, ObjectKey, key_of
-from fairway.kube import Informer, Kind, Kube, Selection, objects
+from fairway.kube import Actor, Informer, Kind, Kube, Selection, objects
 from fairway.kube.discovery import Served
 from fairway.kube.errors import KubeNotFound
 from fairway.kube.kind import CUSTOM_RESOURCE_DEFINITION, NAMESPACE, Key
 from fairway.kube.page import EVERYTHING
 from fairway.model.errors import FairwayError
 
+MANAGER: Final = "argocd-controller"  # Argo CD's: what it wrote before stays owned by the same
 _SYNC_S: Final = 30.0
 _BARE: Final = "fairway"  # the one extra field of an object of which only the name is kept
 _INSTANCE: Final = "instance"
@@ -34,6 +35,7 @@ class LiveCluster:
 
     def __init__(self, kube: Kube, changed: Changed) -> None:
         self.kube = kube
+        self.applying = kube.acting(Actor(manager=MANAGER))
         self._changed = changed
         self._informers: dict[Wanted, Informer] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -64,6 +66,10 @@ class LiveCluster:
     def is_ready(self) -> bool:
         """Whether it runs."""
         return self._ready.is_set()
+
+    async def wait_ready(self) -> None:
+        """Until it runs."""
+        await self._ready.wait()
 
     @property
     def problem(self) -> FairwayError | None:

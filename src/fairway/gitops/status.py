@@ -173,8 +173,9 @@ def _word(status: Mapping[str, Any], name: str) -> str:
 
 def kinds(app: Application) -> list[tuple[str, str]]:
     """The kinds of what an application had, as its status says: apiVersion and kind."""
+    result = (app.state.get("syncResult") or {}).get("resources") or ()
     found = []
-    for one in app.status.get("resources") or ():
+    for one in (*(app.status.get("resources") or ()), *result):
         group, version = one.get("group") or "", one.get("version") or ""
         if version and one.get("kind"):
             found.append((f"{group}/{version}" if group else version, str(one["kind"])))

@@ -23,7 +23,6 @@ from fairway.gitops.tasks import (
     TERMINATING,
     Task,
 )
-from fairway.kube import Kube
 from fairway.kube.fleet import Member
 from fairway.native.toolbox import Toolbox
 
@@ -56,9 +55,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
 class Syncer:
     """Steps of syncs in one cluster."""
 
-    def __init__(self, live: LiveCluster, kube: Kube, toolbox: Toolbox) -> None:
+    def __init__(self, live: LiveCluster, toolbox: Toolbox) -> None:
         self._live = live
-        self._kube = kube
         self._toolbox = toolbox
 
     async def step(self, given: Asked) -> Outcome:
@@ -67,7 +65,7 @@ class Syncer:
         todo = await self._tasks(given, options)
         before = (given.state.get("syncResult") or {}).get("resources") or []
         tasks.remembered(todo, before)
-        applier = Applier(self._live, self._kube, self._toolbox, options)
+        applier = Applier(self._live, self._toolbox, options)
         undone = sum(task.pending for task in todo)
         made = await self._go(given, options, todo, applier, fresh=not before)
         moved = sum(task.pending for task in todo) < undone

@@ -1,0 +1,214 @@
+"""An application's state: what it wants, what is live, and how the two compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from msgspec import Struct
+
+from fairway.gitops import project, targets, tracking
+from fairway.gitops import status as shown
+from fairway.gitops.application import Application
+from fairway.gitops.applying import server_side
+from fairway.gitops.comparing import Comparer, CompareRequest
+from fairway.gitops.live import LiveCluster
+from fairway.gitops.objects import (
+    UNKNOWN,
+    Comparison,
+    Condition,
+    Destination,
+    Health,
+    Json,
+    ObjectKey,
+    Rendered,
+    Targets,
+)
+from fairway.gitops.source import Source, parse
+from fairway.kube import Kube
+from fairway.kube.errors import KubeInvalid, KubeNotFound
+from fairway.kube.fleet import Member
+from fairway.model.errors import FairwayError
+
+NOT_LOADED = "Failed to load target state: "
+
+
+class Manifests(Protocol):
+    """Where an application's manifests come from."""
+
+    async def manifests(
+        self, name: str, source: Source, destination: Destination, revision: str, *, fresh: bool
+    ) -> Rendered:
+        """What a source gives. `revision` "" is what it stands for now; `fresh`: asked anew.
+
+        Raises `FairwayError` with what is in the way.
+        """
+        ...
+
+
+class Ground(Struct, frozen=True, kw_only=True):
+    """Where an application goes, and what it may do."""
+
+    member: Member
+    live: LiveCluster
+    project: project.Project
+    instance: str  # the application's name in tracking ids
+
+
+class State(Struct, frozen=True, kw_only=True):
+    """An application at one moment."""
+
+    revision: str
+    source_type: str
+    digest: str  # of what is wanted; "" where that is not known
+    targets: Targets
+    live: Mapping[ObjectKey, Json]
+    compared: Comparison
+
+
+class Observer:
+    """Looks at applications."""
+
+    def __init__(self, manifests: Manifests, comparer: Comparer) -> None:
+        self._manifests = manifests
+        self._comparer = comparer
+
+    async def look(
+        self, app: Application, ground: Ground, *, source: Json, revision: str, fresh: bool
+    ) -> State:
+        """An application compared with its cluster. What its source cannot give is a condition of
+        the comparison. Raises `KubeUnavailable` where the cluster cannot be read.
+        """
+        live = ground.live
+        await live.learn()
+        rendered, problem = await self._rendered(app, ground, source, revision, fresh=fresh)
+        return await self.compared(app, ground, rendered, problem, revision=revision)
+
+    async def _rendered(
+        self, app: Application, ground: Ground, source: Json, revision: str, *, fresh: bool
+    ) -> tuple[Rendered | None, str]:
+        try:
+            where = await ground.live.destination(app.spec.destination.namespace)
+            given = parse(source)
+            made = await self._manifests.manifests(
+                app.key.name, given, where, revision, fresh=fresh
+            )
+        except FairwayError as error:
+            return None, NOT_LOADED + str(error)
+        return made, ""
+
+    async def compared(
+        self,
+        app: Application,
+        ground: Ground,
+        rendered: Rendered | None,
+        problem: str,
+        *,
+        revision: str,
+    ) -> State:
+        """What is wanted compared with what is live."""
+        wanted = Targets(objects=())
+        if rendered is not None:
+            try:
+                wanted = targets.prepare(
+                    rendered.objects,
+                    instance=ground.instance,
+                    namespace=app.spec.destination.namespace,
+                    namespaced=ground.live.namespaced,
+                )
+            except FairwayError as error:
+                rendered, problem = None, NOT_LOADED + str(error)
+        live = await self._live(app, ground, wanted)
+        compared = await self._comparer.compare(
+            CompareRequest(
+                name=app.key.name,
+                namespace=app.key.namespace,
+                instance=ground.instance,
+                targets=wanted,
+                live=live,
+                ignore=app.spec.ignore_differences,
+                predicted=await self._predicted(app, ground, wanted, live),
+                forbidden=_forbidden(ground, wanted, live),
+                problem=problem,
+            )
+        )
+        return State(
+            revision=rendered.revision if rendered else revision,
+            source_type=rendered.source_type if rendered else "",
+            digest=rendered.digest if rendered else "",
+            targets=wanted,
+            live=live,
+            compared=compared,
+        )
+
+    async def _live(
+        self, app: Application, ground: Ground, wanted: Targets
+    ) -> dict[ObjectKey, Json]:
+        """The application's objects, and what is there under the keys of those that it wants."""
+        kinds = shown.wanted_kinds([one.object for one in wanted.objects])
+        await ground.live.follow([*kinds, *shown.kinds(app)])
+        limits = ground.project.limits
+        found = {
+            key: obj
+            for key, obj in ground.live.tracked(ground.instance).items()
+            if project.permitted(limits, key, ground.member)
+        }
+        for one in wanted.objects:
+            if one.key not in found and one.object["metadata"].get("name"):
+                obj = await ground.live.find(one.key, str(one.object["apiVersion"]))
+                if obj is not None:
+                    found[one.key] = obj
+        return found
+
+    async def _predicted(
+        self, app: Application, ground: Ground, wanted: Targets, live: Mapping[ObjectKey, Json]
+    ) -> dict[ObjectKey, Json]:
+        """For objects that are applied on the server's side: what it says would come of that."""
+        default = "ServerSideApply=true" in app.options
+        found: dict[ObjectKey, Json] = {}
+        for one in wanted.objects:
+            if one.key in live and server_side(one.object, default=default):
+                obj = await predicted(ground.live, one.object)
+                if obj is not None:
+                    found[one.key] = obj
+        return found
+
+
+async def predicted(live: LiveCluster, wanted: Json) -> Json | None:
+    """What would come of a server-side apply; None where the server refuses it, or knows no such
+    kind: applying it says why.
+    """
+    kube: Kube = live.applying
+    try:
+        kind = await live.kind(str(wanted["apiVersion"]), str(wanted["kind"]))
+        return await kube.apply(kind, wanted, force=True, dry_run=True, strict=False)
+    except (KubeInvalid, KubeNotFound):
+        return None
+
+
+def _forbidden(
+    ground: Ground, wanted: Targets, live: Mapping[ObjectKey, Json]
+) -> frozenset[ObjectKey]:
+    """What the project's lists of kinds do not allow."""
+    return frozenset(
+        key
+        for key in {*(one.key for one in wanted.objects), *live}
+        if not project.kind_allowed(
+            ground.project.limits, key, namespaced=bool(ground.live.namespaced(key.group, key.kind))
+        )
+    )
+
+
+def unread(problem: str) -> Comparison:
+    """The comparison of an application of which nothing can be known."""
+    return Comparison(
+        status="Unknown",
+        health=Health(UNKNOWN),
+        resources=(),
+        conditions=(Condition("ComparisonError", problem),),
+    )
+
+
+def instance(app: Application, home: str) -> str:
+    """The application's name in tracking ids."""
+    return tracking.instance(app.key.name, app.key.namespace, home)
