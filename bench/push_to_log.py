@@ -7,6 +7,8 @@ import time
 from bench import replay, system
 from bench.lib import finish, interleaved
 
+from fairway.model.status import Status
+
 ROUNDS = 9
 PIPELINE = f"""kind: pipeline
 name: bench
@@ -41,15 +43,18 @@ def main() -> None:
 
 
 def _first_line(fairway: system.System, slug: str, number: int) -> float:
-    while True:
+    status = ""
+    while not (status and Status(status).done):
         try:
             for name, data in fairway.stream(f"/repos/{slug}/builds/{number}/stream?step=hello"):
                 if name == "log" and data:
                     return time.perf_counter()
+                status = data["status"] if name == "build" else status
         except RuntimeError as error:
             if " 404 " not in str(error):
                 raise
         time.sleep(0.002)  # the push has returned, the build is being made
+    raise RuntimeError(f"build {number} is {status} and has said nothing")
 
 
 if __name__ == "__main__":

@@ -19,10 +19,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fairway
+
 PORT = int(os.environ.get("FAIRWAY_BENCH_PORT", "18481"))
 BUSY = 4  # slots of its runner, and the parallelism of references
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fairway"
 DATA = Path(os.environ.get("FAIRWAY_BENCH_DATA") or _CACHE / "bench")
+_SOURCE = Path(fairway.__file__).parent
 _FAIRWAY = [sys.executable, "-m", "fairway"]
 
 
@@ -34,8 +37,21 @@ def _environment() -> dict[str, str]:
     return {**own, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
 
 
+def _identity() -> str:
+    """What the running system was made of: with another Engine, which may be gone, it is never
+    ready; with other code it is not what we want to know about.
+    """
+    newest = max(path.stat().st_mtime_ns for path in _SOURCE.rglob("*.py"))
+    return f"{os.environ.get('DOCKER_HOST', '')} {_SOURCE} {newest}"
+
+
 def up() -> System:
-    """The running system, started where it is not."""
+    """The running system, started where it is not, or where it is not the one to measure."""
+    mark = DATA.parent / f"{DATA.name}-of"
+    if DATA.exists() and (not mark.exists() or mark.read_text() != _identity()):
+        down()
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text(_identity())
     command = [*_FAIRWAY, "up", "--data", str(DATA), "--port", str(PORT)]
     env = {**_environment(), "FAIRWAY_RUNNER__CAPACITY": str(BUSY)}
     subprocess.run(command, check=True, env=env, stdout=sys.stderr)
