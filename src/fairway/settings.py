@@ -126,6 +126,12 @@ class Gateway(Struct, frozen=True, forbid_unknown_fields=True):
     drain_s: float = 5.0  # how long a replaced cluster is kept for requests under way
 
 
+class Release(Struct, frozen=True, forbid_unknown_fields=True):
+    """Releases: charts checked, promoted, rolled back."""
+
+    install_s: float = 120.0  # how long a chart that is tried in a namespace may take to come up
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of one process."""
 
@@ -143,6 +149,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     native: Native = Native()
     cluster: Cluster = Cluster()
     gateway: Gateway = Gateway()
+    release: Release = Release()
     key: str = ""  # the sealing key by environment instead of a file
 
     @property

@@ -14,7 +14,7 @@ from fairway.api.app import api_app
 from fairway.api.hub import Hub
 from fairway.api.services import Addresses, Services
 from fairway.app import App
-from fairway.boot import embedded, health, machines, opening, process
+from fairway.boot import embedded, health, machines, opening, process, release
 from fairway.boot import gateway as front
 from fairway.boot.clusters import ClusterParts, OwnClusters
 from fairway.boot.delivery import ClusterFleet
@@ -123,6 +123,9 @@ async def _run(app: App, opened: Opened, docker: Docker | None, ways: _Ways) -> 
             beside.listen = partial(_listen_at, router, settings.http.port)
             listening = serve(router, addresses(app), _tls(settings))
             group.create_task(listening, name="http")
+        releases = release.controller(app, opened)
+        if releases is not None:
+            group.create_task(releases.run(), name="releases")
         group.create_task(app.run(), name="app")
         if listens:
             process.write_down(settings.data, settings.local_url, __version__)

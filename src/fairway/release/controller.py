@@ -15,7 +15,6 @@ from typing import Final
 from sqlalchemy import Connection
 
 from fairway.kit import clock
-from fairway.kit.aio import Wake
 from fairway.model.errors import FairwayError
 from fairway.model.release import Promotion, PromotionState, Release, Verification
 from fairway.queue.shards import Shards, key_of
@@ -36,12 +35,11 @@ _log = logging.getLogger(__name__)
 
 
 class ReleaseController:
-    """`run` is the task. `wake` is a hint that a person has said something."""
+    """`run` is the task. What people say comes as events of the database."""
 
-    def __init__(self, deps: Deps, shards: Shards, *, wake: Wake) -> None:
+    def __init__(self, deps: Deps, shards: Shards) -> None:
         self._deps = deps
         self._shards = shards
-        self._wake = wake
         self.deliveries = Deliveries(deps)
         self._busy: set[str] = set()
         self._hint = asyncio.Event()
@@ -51,8 +49,7 @@ class ReleaseController:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._shards.run(), name="shards of releases")
-            group.create_task(self._follow(self._deps.database.events), name="release events")
-            group.create_task(self._follow(self._wake), name="release hints")
+            group.create_task(self._follow(), name="release events")
             while True:
                 wait = _ROUND_S
                 self._hint.clear()
@@ -64,10 +61,10 @@ class ReleaseController:
                     async with asyncio.timeout(max(_LEAST_S, wait)):
                         await self._hint.wait()
 
-    async def _follow(self, wake: Wake) -> None:
-        """A hint that comes during a round counts for the next one."""
+    async def _follow(self) -> None:
+        """An event that comes during a round counts for the next one."""
         while True:
-            if await wake.wait(_ROUND_S):
+            if await self._deps.database.events.wait(_ROUND_S):
                 self._hint.set()
 
     async def _round(self, group: asyncio.TaskGroup) -> float:

@@ -24,12 +24,12 @@ READY: Final = "Ready"
 
 
 class Deliveries:
-    """What was read last. `refresh` in the controllers' process; `load` anywhere."""
+    """What was read last. `refresh` belongs to the controllers' process; see `kept`."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
         self._made: Kube | None = None
-        self._reserved: dict[str, dict[str, str]] = {}
+        self._specs: Json | None = None
         self.known: dict[str, Delivery] = {}
 
     async def refresh(self) -> None:
@@ -39,18 +39,17 @@ class Deliveries:
             await crd.ensure(kube, [CRD])
             self._made = kube
         found: dict[str, Delivery] = {}
+        specs: Json = {}
         for obj in await self._objects(kube):
             delivery, problem = judged(obj)
             if delivery is not None:
                 found[delivery.name] = delivery
+                specs[delivery.name] = obj["spec"]
             await self._say(kube, obj, problem)
         self.known = found
-        await self._reserve(found)
-
-    async def load(self) -> dict[str, Delivery]:
-        """All that can be carried out, as they are now. Raises `Unavailable`."""
-        pairs = [judged(obj)[0] for obj in await self._objects(self._hub())]
-        return {one.name: one for one in pairs if one is not None}
+        if specs != self._specs:
+            await self._deps.database.write(_keep, specs, found)
+            self._specs = specs
 
     def _hub(self) -> Kube:
         member = home(self._deps.fleet)
@@ -81,20 +80,18 @@ class Deliveries:
         except FairwayError as error:
             _log.info("the status of the delivery %s cannot be written: %s", meta["name"], error)
 
-    async def _reserve(self, found: Mapping[str, Delivery]) -> None:
-        wanted = {
-            name: {one.home: one.name for one in delivery.environments}
-            for name, delivery in found.items()
-        }
-        if wanted != self._reserved:
-            await self._deps.database.write(_reserve, wanted)
-            self._reserved = wanted
+
+def _keep(db: Connection, specs: Json, found: Mapping[str, Delivery]) -> None:
+    releases.keep(db, specs)
+    releases.free_others(db, found)
+    for delivery in found.values():
+        releases.reserve(db, delivery.name, {one.home: one.name for one in delivery.environments})
 
 
-def _reserve(db: Connection, wanted: Mapping[str, Mapping[str, str]]) -> None:
-    releases.free_others(db, wanted)
-    for delivery, homes in wanted.items():
-        releases.reserve(db, delivery, homes)
+def kept(db: Connection) -> dict[str, Delivery]:
+    """The deliveries as they were read last: for whoever answers questions about them."""
+    pairs = releases.deliveries(db).items()
+    return {name: spec.read({"metadata": {"name": name}, "spec": one}) for name, one in pairs}
 
 
 def judged(obj: Json) -> tuple[Delivery | None, InvalidInput | None]:

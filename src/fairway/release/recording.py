@@ -145,7 +145,7 @@ def of_fairway(commit: CommitFacts) -> bool:
 
 def _change(one: CommitFacts, logins: dict[str, str]) -> Change:
     subject = one.message.partition("\n")[0][:200]
-    author = logins.get(one.author_email) or one.author_name
+    author = logins.get(one.author_email.lower()) or one.author_name
     return Change(one.sha, one.committed, subject, author)
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from fairway.kit import clock
 from fairway.model.release import Approval
 from fairway.store.registry import dialect
 from fairway.store.rows import each
-from fairway.store.schema import approval
+from fairway.store.schema import approval, user
 
 
 def say(db: Connection, what: Approval) -> None:
@@ -32,3 +32,10 @@ def of(db: Connection, releases: Sequence[int], environment: str = "") -> list[A
     if environment:
         query = query.where(approval.c.environment == environment)
     return each(db.execute(query.order_by(approval.c.at, approval.c.id)), Approval)
+
+
+def logins(db: Connection, emails: Collection[str]) -> dict[str, str]:
+    """Which users have these addresses: address (in small letters) -> login."""
+    wanted = sorted({one.lower() for one in emails if one})
+    query = select(user.c.email, user.c.login).where(func.lower(user.c.email).in_(wanted))
+    return {row.email.lower(): row.login for row in db.execute(query.order_by(user.c.id.desc()))}

@@ -13,7 +13,7 @@ from fairway.model.release import Release, ReleaseState
 from fairway.model.scope import Scope
 from fairway.store import roles
 from fairway.store.rows import each, to
-from fairway.store.schema import release, repository, reserved_name
+from fairway.store.schema import delivery_spec, release, repository, reserved_name
 
 
 def add(db: Connection, what: Release) -> int | None:
@@ -122,7 +122,20 @@ def page(
     return each(db.execute(query), Release)
 
 
-# ---- reserved names ------------------------------------------------------------------------------
+# ---- deliveries and reserved names ---------------------------------------------------------------
+
+
+def keep(db: Connection, specs: Mapping[str, Any]) -> None:
+    """The Deliveries that there are, by name: for whoever answers questions about them."""
+    db.execute(delete(delivery_spec))
+    for name, spec in specs.items():
+        db.execute(insert(delivery_spec).values(name=name, spec=spec))
+
+
+def deliveries(db: Connection) -> dict[str, Any]:
+    """Every Delivery's spec by its name, as it was read last."""
+    query = select(delivery_spec).order_by(delivery_spec.c.name)
+    return {row.name: row.spec for row in db.execute(query)}
 
 
 def reserve(db: Connection, delivery: str, homes: Mapping[str, str]) -> None:
