@@ -63,7 +63,6 @@ class Rendered(Struct, frozen=True, kw_only=True):
     source_type: SourceType
     digest: str
     objects: tuple[Json, ...]
-    chart_digest: str = ""  # of the chart's archive in its registry
 
 
 class Target(Struct, frozen=True, kw_only=True):

@@ -6,13 +6,13 @@ its path.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec import Struct, field
 
+from fairway.model.commit import TreeEntry
 from fairway.model.errors import InvalidInput
 
 Json = dict[str, Any]
@@ -117,22 +117,27 @@ class Source(Struct, frozen=True, kw_only=True, rename={
     path: str = ""
     target_revision: str = ""
     chart: str = ""
+    name: str = ""  # is only shown
     helm: Helm | None = None
     kustomize: Kustomize | None = None
     directory: Directory | None = None
 
 
-class Fetched(Struct, frozen=True, kw_only=True):
-    """A source's files on this machine. `root` is read, never changed; `digest` is its content's.
-
-    `path` is what the source names of it ("." is all). `chart`: the file or folder is a chart.
+class Tree(Protocol):
+    """A source's files at one revision, read where they are. Paths are clean: without a leading
+    `/`, `.` and `..`; "" is the top. All raise `NotFound`, `TooLarge` and `Unavailable`.
     """
 
-    root: Path
-    path: str
-    revision: str
-    digest: str
-    chart_digest: str = ""
+    async def entries(self, paths: Sequence[str]) -> dict[str, TreeEntry]:
+        """What stands at paths; those where nothing does are left out. An entry's `sha` is its
+        content's.
+        """
+
+    async def below(self, path: str) -> list[TreeEntry]:
+        """Every file and link below a folder, by path."""
+
+    async def blobs(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """Contents by their ids."""
 
 
 class Fetcher(Protocol):
@@ -143,19 +148,56 @@ class Fetcher(Protocol):
     async def resolve(self, source: Source, *, fresh: bool = False) -> str:
         """The revision that it stands for now. `fresh`: ask, whatever is remembered."""
 
-    async def fetch(self, source: Source, revision: str) -> Fetched:
-        """Its files at a revision that `resolve` gave."""
+    async def tree(self, source: Source, revision: str) -> Tree:
+        """Its files at a revision that `resolve` gave, or that is written down somewhere."""
 
 
 WHERE: Final = "spec.source"
 
 
 def parse(given: Mapping[str, Any], where: str = WHERE) -> Source:
-    """A source from its JSON. Raises `InvalidInput` (`source-field`) with the field's path."""
+    """A source from its JSON. Raises `InvalidInput` (`source-field`) with the field's path.
+
+    A field that is not supported may be there with what it would be without: clients write those.
+    """
     try:
-        return msgspec.convert(given, Source)
+        return msgspec.convert(_trimmed(given, Source), Source)
     except msgspec.ValidationError as error:
         raise _refused(str(error), where) from None
+
+
+def as_json(source: Source) -> Json:
+    """The way back, without what is not there."""
+    found: Json = {n: one for n, one in msgspec.to_builtins(source).items() if one is not None}
+    if found.get("helm", {}).get("valuesObject", "") is None:
+        del found["helm"]["valuesObject"]
+    for patch in found.get("kustomize", {}).get("patches", ()):
+        if patch.get("target", "") is None:
+            del patch["target"]
+    return found
+
+
+def _trimmed(given: Any, kind: type[Struct]) -> Any:
+    """Without unknown fields that say nothing."""
+    if not isinstance(given, Mapping):
+        return given
+    known = {each.encode_name: each.name for each in msgspec.structs.fields(kind)}
+    made = {}
+    for name, value in given.items():
+        below = _BELOW.get(name) if kind is Source else None
+        if below is not None and value is not None:
+            made[name] = _trimmed(value, below)
+        elif value is not None and (name in known or value not in _NOTHING):
+            made[name] = value
+    return made
+
+
+_BELOW: Final[Mapping[str, type[Struct]]] = {
+    "helm": Helm,
+    "kustomize": Kustomize,
+    "directory": Directory,
+}
+_NOTHING: Final[tuple[Any, ...]] = (False, "", [], {})
 
 
 def _refused(said: str, where: str) -> InvalidInput:
