@@ -115,3 +115,26 @@ def _plan(draft: Draft) -> Plan:
             del status[part]
     changed = status != dict(draft.rollout.status)
     return Plan(actions=tuple(draft.actions), status=status if changed else None, again=draft.again)
+
+
+def cannot_create(seen: Seen, now: Moment, error: str) -> Plan:
+    """What is told when the cluster refuses the new version: it times out like any other."""
+    draft = Draft(seen, now)
+    conditions.remove(draft, "InvalidSpec")
+    name = f"{draft.rollout.name}-{versions.wanted_hash(draft)}"
+    words = f'Failed to create new replica set "{name}": {error}'
+    before = conditions.get(draft, "Progressing")
+    failed = before is not None and before["reason"] in _FAILED
+    if failed and conditions.timed_out(draft, before):
+        late = f'Rollout "{draft.rollout.name}" has timed out progressing.'
+        conditions.put(
+            draft, "Progressing", "False", reason="ProgressDeadlineExceeded", message=late
+        )
+    elif conditions.put(
+        draft, "Progressing", "False", reason="ReplicaSetCreateError", message=words
+    ):
+        draft.tell("ReplicaSetCreateError", words, warning=True)
+    return _plan(draft)
+
+
+_FAILED: Final = ("ReplicaSetCreateError", "ProgressDeadlineExceeded")
