@@ -28,22 +28,13 @@ import (
 // helmParams are of all methods of Helm. Options holds what `--values` and `--set` take.
 type helmParams struct {
 	values.Options
-	Chart        string
-	Dependencies string // a folder of charts that charts/ may lack
-	Release      string
-	Namespace    string
-	KubeVersion  string
-	APIVersions  []string
-	IncludeCRDs  bool
-	NoHooks      bool
-	SkipTests    bool
-	IsUpgrade    bool
-	SkipSchema   bool
-	Objects      bool
-	Strict       bool
-	Version      string
-	AppVersion   string
-	Time         int64
+	Chart                                                                   string
+	Dependencies                                                            string // a folder of charts that charts/ may lack
+	Release, Namespace, KubeVersion                                         string
+	APIVersions                                                             []string
+	IncludeCRDs, NoHooks, SkipTests, IsUpgrade, SkipSchema, Objects, Strict bool
+	Version, AppVersion                                                     string
+	Time                                                                    int64
 }
 
 // helmTemplate is `helm template`: the manifest is what that prints, to the byte.

@@ -27,9 +27,8 @@ func typed(data []byte) runtime.Object {
 }
 
 type mergeParams struct {
-	Object   json.RawMessage
-	Patch    json.RawMessage
-	Strategy string
+	Object, Patch json.RawMessage
+	Strategy      string
 }
 
 // mergePatch applies a patch: strategic for built-in kinds, else as a JSON merge patch.
@@ -55,10 +54,8 @@ func applied(object, patch json.RawMessage, known runtime.Object) any {
 }
 
 type threeWayParams struct {
-	Last      json.RawMessage
-	Wanted    json.RawMessage
-	Live      json.RawMessage
-	Conflicts bool
+	Last, Wanted, Live json.RawMessage
+	Conflicts          bool
 }
 
 // threeWay makes of what was applied last, what is wanted and what is there the patch that leaves

@@ -14,6 +14,7 @@ import (
 	"github.com/expr-lang/expr"
 	"github.com/itchyny/gojq"
 	lua "github.com/yuin/gopher-lua"
+	"k8s.io/client-go/util/jsonpath"
 )
 
 // A value is data of the caller. Numbers cross as they are: `3` is whole, `3.0` is not; what JSON
@@ -143,6 +144,18 @@ func runQuery(asked *call, p *queryParams) any {
 		results = append(results, data)
 	}
 	return results
+}
+
+// jsonPath gives everything that a JSONPath finds, as kubectl reads one.
+func jsonPath(_ *call, p *queryParams) any {
+	path, results := jsonpath.New("path"), []any{}
+	check("bad-query", path.Parse(p.Query))
+	for _, group := range got(path.FindResults(p.Input.any))("query-failed") {
+		for _, found := range group {
+			results = append(results, found.Interface())
+		}
+	}
+	return value{results}
 }
 
 type luaParams struct {

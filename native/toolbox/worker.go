@@ -52,6 +52,7 @@ var methods = map[string]func(*call) any{
 	"helm.template": takes(helmTemplate),
 	"jq":            takes(runQuery),
 	"jsonnet":       takes(evaluateJsonnet),
+	"jsonpath":      takes(jsonPath),
 	"kustomize":     takes(kustomizeBuild),
 	"lua":           takes(runLua),
 	"merge":         takes(mergePatch),

@@ -117,6 +117,20 @@ class Query(Request[list[Any]], frozen=True, kw_only=True):
     limit: int = 0  # results at most; 0 is all
 
 
+class JsonPath(Request[list[Any]], frozen=True, kw_only=True):
+    """A JSONPath as kubectl reads one (`{.items[0].name}`), and everything that it finds.
+
+    Whole numbers and others are kinds of their own in its filters. A field that is not there is an
+    error (`query-failed`).
+    """
+
+    method: ClassVar[str] = "jsonpath"
+    answer: ClassVar[Any] = list[Any]
+
+    query: str
+    input: Any = None
+
+
 class LuaResult(Struct, frozen=True, kw_only=True):
     """What a script returns, and what it printed. An empty table is a list."""
 

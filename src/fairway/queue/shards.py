@@ -106,14 +106,16 @@ class Shards:
         """Whether a key's shard is ours now."""
         return shard_of(key) in self._owned
 
-    def on_gain(self, handler: Callable[[frozenset[int]], None]) -> None:
+    def on_gain(self, handler: Callable[[frozenset[int]], None]) -> Callable[[], None]:
         """Have `handler` called with shards that become ours, and now with those that are.
 
-        It is to add the keys of these shards to its queue. It is called within the loop.
+        It is to add the keys of these shards to its queue. It is called within the loop, until
+        what is returned is called.
         """
         self._gained.append(handler)
         if self._owned:
             handler(self._owned)
+        return lambda: self._gained.remove(handler)
 
     @contextlib.contextmanager
     def holding(self, key: str) -> Iterator[None]:
@@ -188,7 +190,7 @@ class Shards:
             if held.shard in lost:
                 held.lose()
         if gained:
-            for handler in self._gained:
+            for handler in [*self._gained]:
                 handler(gained)
 
     async def _leave(self, surplus: frozenset[int], *, member: bool = False) -> None:

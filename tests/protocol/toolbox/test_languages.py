@@ -16,6 +16,7 @@ from fairway.native.languages import (
     Function,
     GoTemplate,
     Jsonnet,
+    JsonPath,
     Lua,
     Query,
 )
@@ -217,3 +218,21 @@ async def test_compose_says_what_is_wrong(toolbox: Toolbox, tmp_path: Path, text
     with pytest.raises(InvalidInput, match=words) as caught:
         await toolbox.ask(Compose(project="p"), folder=tmp_path)
     assert caught.value.code == "bad-compose"
+
+
+async def test_a_jsonpath_is_kubectls_own(toolbox: Toolbox) -> None:
+    data = {"a": [{"n": "x", "v": 1.0}, {"n": "y", "v": 2.5}], "b": None}
+    found = {
+        "{$.a[0].v}": [1.0],
+        "{.a[*].n}": ["x", "y"],
+        '{.a[?(@.n=="y")].v}': [2.5],
+        "{..v}": [1.0, 2.5],
+        "{.b}": [None],
+        "{$}": [data],
+    }
+    for path, wanted in found.items():
+        assert await toolbox.ask(JsonPath(query=path, input=data)) == wanted
+    for path, code in (("{.a[}", "bad-query"), ("{.nothing}", "query-failed")):
+        with pytest.raises(InvalidInput) as raised:
+            await toolbox.ask(JsonPath(query=path, input=data))
+        assert raised.value.code == code
