@@ -41,6 +41,6 @@ def test_a_duration_is_read(text: str, wanted: int) -> None:
     ],
 )
 def test_what_is_none_is_refused_in_gos_words(text: str, sentence: str) -> None:
-    with pytest.raises(ValueError, match="^time: ") as raised:
+    with pytest.raises(ValueError, match=r"^time: ") as raised:
         goduration.nanoseconds(text)
     assert str(raised.value) == sentence
