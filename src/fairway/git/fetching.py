@@ -18,7 +18,7 @@ from fairway.model.errors import Unavailable
 
 DEADLINE_S: Final = 3600.0
 _STDERR: Final = 8192
-_WORDS: Final = (
+_FETCH: Final = (
     "fetch",
     "--quiet",
     "--prune",
@@ -28,6 +28,8 @@ _WORDS: Final = (
     "--no-show-forced-updates",
     "--end-of-options",
 )
+_LIST: Final = ("ls-remote", "--quiet", "--symref", "--end-of-options")
+_LISTED: Final = 16 * 1024 * 1024  # bytes of a remote's refs
 _CONFIG: Final = {
     "http.lowSpeedLimit": "1000",
     "http.lowSpeedTime": "60",
@@ -53,6 +55,39 @@ async def fetch(
     `extra` is the machine's proxy and CA settings. Raises `Unavailable` (code `fetch-failed`),
     to be retried with backoff.
     """
+    words = ("-C", str(folders.path(number)), *_FETCH, url, *_REFSPECS)
+    variables = _variables(folders, user, password, extra)
+    await _run(words, variables, password, deadline_s)
+
+
+async def listed(
+    folders: Folders,
+    url: str,
+    *,
+    user: str = "",
+    password: Secret | None = None,
+    extra: Mapping[str, str] | None = None,
+    deadline_s: float = 60.0,
+) -> dict[str, str]:
+    """What every ref at `url` points at. `HEAD` has the name of the default branch's ref, where the
+    server says it. An annotated tag's commit is under its name with `^{}`.
+
+    Raises `Unavailable` (code `fetch-failed`).
+    """
+    variables = _variables(folders, user, password, extra)
+    found: dict[str, str] = {}
+    for line in (await _run((*_LIST, url), variables, password, deadline_s)).splitlines():
+        what, _, name = line.decode("utf-8", "replace").partition("\t")
+        if what.startswith("ref: "):
+            found[name] = what.removeprefix("ref: ")
+        else:
+            found.setdefault(name, what)
+    return found
+
+
+def _variables(
+    folders: Folders, user: str, password: Secret | None, extra: Mapping[str, str] | None
+) -> dict[str, str]:
     config = {**_CONFIG, "core.askPass": str(folders.hooks / "askpass")}
     variables = {
         **environment(folders),
@@ -63,24 +98,41 @@ async def fetch(
         "FAIRWAY_FETCH_PASSWORD": password.reveal() if password else "",
     }
     variables.pop("GIT_ASKPASS", None)
+    return variables
+
+
+async def _run(
+    words: tuple[str, ...], variables: dict[str, str], password: Secret | None, deadline_s: float
+) -> bytes:
     child = await asyncio.create_subprocess_exec(
-        *("git", "-C", str(folders.path(number)), *_WORDS, url, *_REFSPECS),
+        *("git", *words),
         env=variables,
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(deadline_s):
-            errors = await _errors(child)
+        async with asyncio.timeout(deadline_s), asyncio.TaskGroup() as group:
+            errors = group.create_task(_errors(child), name="git's errors")
+            output = group.create_task(_output(child), name="git's output")
             status = await child.wait()
     except TimeoutError:
         raise _failed(f"it took longer than {deadline_s:.0f} s") from None
     finally:
         await shielded(end(child))
     if status:
-        raise _failed(_said(errors, password) or f"git exited with {status}")
+        raise _failed(_said(errors.result(), password) or f"git exited with {status}")
+    return output.result()
+
+
+async def _output(child: asyncio.subprocess.Process) -> bytes:
+    """All that it says, within a limit: what is longer is cut."""
+    kept = bytearray()
+    while child.stdout is not None and (data := await child.stdout.read(65536)):
+        if len(kept) < _LISTED:
+            kept += data
+    return bytes(kept)
 
 
 async def _errors(child: asyncio.subprocess.Process) -> bytes:

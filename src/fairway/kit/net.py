@@ -23,6 +23,15 @@ def is_loopback(address: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+def is_link_local(host: str, port: int) -> bool:
+    """Whether a name stands for a link-local address, where clouds keep keys. Blocks; OSError for
+    a name that nobody knows.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = (str(place[0]).partition("%")[0] for *_, place in found)
+    return any(ipaddress.ip_address(address).is_link_local for address in addresses)
+
+
 def free_port() -> int:
     """A port of the loopback address that was free a moment ago."""
     with socket.socket() as probe:

@@ -11,11 +11,9 @@ Other private addresses are allowed: that is where many a company's Git lives.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import random
 import secrets
-import socket
 import urllib.parse
 from collections.abc import Mapping
 from typing import Final
@@ -31,6 +29,7 @@ from fairway.git.fetching import fetch
 from fairway.git.folders import Folders
 from fairway.kit import clock
 from fairway.kit.aio import Wake, blocking
+from fairway.kit.net import is_link_local
 from fairway.kit.secret import Secret
 from fairway.model.errors import FairwayError, InvalidInput, Unavailable
 from fairway.model.repository import Repository
@@ -223,20 +222,19 @@ def check_address(url: str) -> None:
     """Refuse hosts that resolve to link-local addresses. Raises `InvalidInput`, `Unavailable`."""
     parts = urllib.parse.urlsplit(url)
     try:
-        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
+        near = is_link_local(parts.hostname or "", parts.port or 443)
     except OSError as error:
         raise Unavailable(
             f"the host {parts.hostname} is not known: {error.strerror}",
             code="remote-unknown-host",
             remedy="look at the address and the machine's DNS; it is tried again by itself",
         ) from None
-    for *_, place in found:
-        if ipaddress.ip_address(str(place[0]).partition("%")[0]).is_link_local:
-            raise InvalidInput(
-                f"the host {parts.hostname} has a link-local address, where clouds keep keys",
-                code="remote-link-local",
-                remedy="use an address of the Git server's own",
-            )
+    if near:
+        raise InvalidInput(
+            f"the host {parts.hostname} has a link-local address, where clouds keep keys",
+            code="remote-link-local",
+            remedy="use an address of the Git server's own",
+        )
 
 
 def _set(
