@@ -14,7 +14,7 @@ from fairway.api.app import api_app
 from fairway.api.hub import Hub
 from fairway.api.services import Addresses, Services
 from fairway.app import App
-from fairway.boot import embedded, health, machines, opening, process, release
+from fairway.boot import embedded, health, machines, opening, process, release, rollouts
 from fairway.boot import gateway as front
 from fairway.boot.clusters import ClusterParts, OwnClusters
 from fairway.boot.delivery import ClusterFleet
@@ -126,6 +126,9 @@ async def _run(app: App, opened: Opened, docker: Docker | None, ways: _Ways) -> 
         releases = release.controller(app, opened)
         if releases is not None:
             group.create_task(releases.run(), name="releases")
+        gradual = rollouts.controller(app)
+        if gradual is not None:
+            group.create_task(gradual.run(), name="rollouts")
         group.create_task(app.run(), name="app")
         if listens:
             process.write_down(settings.data, settings.local_url, __version__)

@@ -226,6 +226,34 @@ class PromotionChanged(Event, frozen=True, kw_only=True):
         return f"service/{self.delivery}/{self.service}/{self.environment}"
 
 
+class RolloutChanged(Event, frozen=True, kw_only=True):
+    """A Rollout came into another phase, to another step or weight, or to another version.
+
+    `weight` is the percentage of requests that the wanted version gets, `application` the Argo CD
+    Application that it belongs to ("" without one); `stable` and `current` are pod hashes.
+    """
+
+    kind: ClassVar[str] = "rollout-changed"
+    cluster: str
+    namespace: str
+    name: str
+    uid: str
+    revision: int
+    phase: str
+    message: str = ""
+    step: int = 0
+    steps: int = 0
+    weight: int = 0
+    images: list[str] = field(default_factory=list)
+    stable: str = ""
+    current: str = ""
+    application: str = ""
+
+    @property
+    def subject(self) -> str:
+        return f"rollout/{self.cluster}/{self.namespace}/{self.name}"
+
+
 ALL: tuple[type[Event], ...] = (
     RefUpdated,
     CronDue,
@@ -237,5 +265,6 @@ ALL: tuple[type[Event], ...] = (
     CandidateMade,
     ReleaseCreated,
     PromotionChanged,
+    RolloutChanged,
 )
 BY_KIND: dict[str, type[Event]] = {event.kind: event for event in ALL}

@@ -98,12 +98,13 @@ class Controller:
         sets = self.watched.versions(rollout)
         seen = self.watched.seen(rollout, await self._equality.match(rollout, sets))
         plan = decide(seen, now(), self._router)
+        try:
+            again = await self._carry_out(seen, plan)
+        except (KubeConflict, KubeNotFound):
+            again = _AGAIN_S  # it changed meanwhile: decided anew from what is there now
         if self._noted is not None:
             await self._noted(rollout)
-        try:
-            return await self._carry_out(seen, plan)
-        except (KubeConflict, KubeNotFound):
-            return _AGAIN_S  # it changed meanwhile: decided anew from what is there now
+        return again
 
     async def _carry_out(self, seen: Seen, plan: Plan) -> float | None:
         acting = Acting(
