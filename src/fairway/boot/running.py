@@ -123,15 +123,20 @@ async def _run(app: App, opened: Opened, docker: Docker | None, ways: _Ways) -> 
             beside.listen = partial(_listen_at, router, settings.http.port)
             listening = serve(router, addresses(app), _tls(settings))
             group.create_task(listening, name="http")
-        releases = release.controller(app, opened)
-        if releases is not None:
-            group.create_task(releases.run(), name="releases")
-        gradual = rollouts.controller(app)
-        if gradual is not None:
-            group.create_task(gradual.run(), name="rollouts")
+        _start_delivery(group, app, opened)
         group.create_task(app.run(), name="app")
         if listens:
             process.write_down(settings.data, settings.local_url, __version__)
+
+
+def _start_delivery(group: asyncio.TaskGroup, app: App, opened: Opened) -> None:
+    """What brings releases into clusters, in the role controllers: each runs for itself."""
+    releases = release.controller(app, opened)
+    if releases is not None:
+        group.create_task(releases.run(), name="releases")
+    gradual = rollouts.controller(app)
+    if gradual is not None:
+        group.create_task(gradual.run(), name="rollouts")
 
 
 def _start_clusters(
