@@ -12,6 +12,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from fairway.api import (
     builds,
+    changes,
     clusters,
     crons,
     events,
@@ -28,6 +29,7 @@ from fairway.api import (
     secrets,
     system,
     teams,
+    traffic,
     triggers,
 )
 from fairway.api.services import Services, dependencies
@@ -44,9 +46,8 @@ _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 _NOUNS: Final = (
-    repositories, builds, triggers, logs, reports, secrets, crons, people, roles, teams, images,
-    runners,
-    clusters, events, system,
+    repositories, builds, changes, triggers, logs, reports, secrets, crons, people, roles, teams,
+    images, runners, clusters, events, system, traffic,
 )  # fmt: skip
 
 

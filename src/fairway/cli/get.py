@@ -37,7 +37,9 @@ class Query:
 @click.command("get")
 @click.argument("kind", shell_complete=kinds.complete)
 @click.argument("name", required=False, default="")
-@click.option("--status", default="", help="Builds: one or more, with commas.")
+@click.option(
+    "--status", default="", help="Builds: one or more, with commas; change requests: one."
+)
 @click.option("--event", default="", help="Builds: the event that began them.")
 @click.option("--branch", default="", help="Builds: their branch.")
 @click.option("--commit", default="", help="Builds and images: the whole commit.")
@@ -59,7 +61,7 @@ def get(
     """List things of a KIND, or show the one with that NAME.
 
     Kinds: repos, builds, images, runners, queue, events, audit, crons, secrets, tokens, users,
-    orgs, clusters, components, parked.
+    orgs, clusters, components, parked, change-requests.
     """
     found = kinds.named(kind)
     form = options["output"]
@@ -99,6 +101,7 @@ _FILTERS = {
     "images": ("commit", "candidates"),
     "audit": ("subject",),
     "events": ("subject",),
+    "change-requests": ("status",),
 }
 
 
@@ -165,6 +168,9 @@ def find_one(session: Session, kind: kinds.Kind, name: str, options: dict[str, A
     if kind is kinds.BUILDS:
         slug, number = build_of(session, name, options["repo"])
         return session.api.get(build_path(slug, number), kind.item)
+    if kind is kinds.CHANGES:
+        slug, number = build_of(session, name, options["repo"])
+        return session.api.get(f"/repos/{slug}/changes/{number}", kind.item)
     if kind is kinds.REPOSITORIES:
         return session.api.get(f"/repos/{checked_slug(name)}", kind.item)
     query = make_query(session, kind, {**options, "limit": 0})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from msgspec import Struct
-
+from fairway.cli.kind import Cell, Kind
+from fairway.cli.kinds_change import CHANGES
+from fairway.cli.kinds_people import GRANTS, RIGHTS, TEAMS
 from fairway.cli.text import age, short, size, took
 from fairway.client.wire.build import Build
 from fairway.client.wire.cluster import Cluster
@@ -14,35 +14,14 @@ from fairway.client.wire.repository import Cron, Repository
 from fairway.client.wire.system import Component, Event, Image, Parked, Runner, Waiting
 from fairway.client.wire.who import (
     Audit,
-    Grant,
     Organisation,
-    Right,
     Secret,
-    Team,
     Token,
     User,
 )
 from fairway.model.errors import InvalidInput
 
-Cell = Callable[[Any], str]
-Columns = Mapping[str, Cell]
-
-
-class Kind(Struct, frozen=True, kw_only=True):
-    """One kind. `path` may hold {repo}; `wide` columns come after the others."""
-
-    name: str
-    one: str
-    path: str
-    item: type[Any]
-    columns: Columns
-    label: Cell  # for -o name
-    wide: Columns = {}
-    aliases: tuple[str, ...] = ()
-    repository: str = "no"  # no | filter (when one is known) | needed (part of the path)
-    detail: str = ""  # path of one by its name, "" where the list is searched
-    events: tuple[str, ...] = ()  # whose coming makes `-w` look again
-    pages: bool = True
+__all__ = ["ALL", "CHANGES", "GRANTS", "RIGHTS", "TEAMS", "Kind"]
 
 
 def _yes(value: Any) -> str:
@@ -365,47 +344,9 @@ EVENTS: Final = Kind(
     wide={"DATA": lambda one: _plain(one.data)},
 )
 
-TEAMS: Final = Kind(
-    name="teams",
-    one="team",
-    path="/teams",
-    item=Team,
-    aliases=("team",),
-    label=lambda one: one.name,
-    columns={
-        "NAME": lambda one: one.name,
-        "MEMBERS": lambda one: ", ".join(one.members),
-        "AGE": lambda one: age(one.created),
-    },
-)
-
-RIGHTS: Final = Kind(
-    name="rights",
-    one="right",
-    path="/rights",
-    item=Right,
-    aliases=("right",),
-    label=lambda one: f"{one.holder} {one.action}",
-    columns={
-        "HOLDER": lambda one: one.holder,
-        "ACTION": lambda one: one.action,
-        "DELIVERY": lambda one: one.delivery,
-        "ENVIRONMENT": lambda one: one.environment or "every one",
-    },
-)
-
-GRANTS: Final = Kind(
-    name="roles",
-    one="role",
-    path="",
-    item=Grant,
-    label=lambda one: one.login,
-    columns={"USER": lambda one: one.login, "ROLE": lambda one: one.role},
-)
-
 ALL: Final = (
     REPOSITORIES, BUILDS, IMAGES, RUNNERS, QUEUE, EVENTS, AUDIT, CRONS, SECRETS, TOKENS, USERS,
-    ORGANISATIONS, TEAMS, RIGHTS, CLUSTERS, COMPONENTS, PARKED,
+    ORGANISATIONS, TEAMS, RIGHTS, CLUSTERS, COMPONENTS, PARKED, CHANGES,
 )  # fmt: skip
 
 

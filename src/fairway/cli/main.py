@@ -65,6 +65,10 @@ COMMANDS: Final[dict[str, Entry]] = {
     "approve": Entry(DELIVER, "decide", "approve", "Let a blocked build run."),
     "reject": Entry(DELIVER, "decide", "reject", "Refuse a blocked build."),
     "cancel": Entry(DELIVER, "decide", "cancel", "Stop a build."),
+    "change-request": Entry(
+        PIPELINE, "change_request", "change_request", "Ask for a branch to be merged; merge it."
+    ),
+    "cr": Entry(PIPELINE, "change_request", "change_request", "The same as change-request."),
     "repo": Entry(OTHER, "repo", "repo", "Create, change and delete repositories."),
     "secret": Entry(OTHER, "secret", "secret", "Set, list and remove secrets."),
     "cron": Entry(OTHER, "cron", "cron", "Set, list and remove cron jobs."),

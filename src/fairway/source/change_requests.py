@@ -198,7 +198,7 @@ class ChangeRequests:
             raise InvalidInput(
                 f"{state[:40]!r} is no state of change requests",
                 code="bad-state",
-                where="query.state",
+                where="query.status",
                 remedy="one of: " + ", ".join(sorted(_STATES)),
             )
         return await self._database.read(

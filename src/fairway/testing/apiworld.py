@@ -13,6 +13,7 @@ from fairway.access.tokens import mint
 from fairway.api.hub import Hub
 from fairway.api.services import Addresses, Services
 from fairway.git.folders import Folders
+from fairway.git.writing import Writes
 from fairway.kit import clock
 from fairway.kit.aio import Wake
 from fairway.model.build import Build
@@ -29,12 +30,16 @@ from fairway.pipeline.leases import Leases
 from fairway.pipeline.logs import Logs
 from fairway.pipeline.secrets import Secrets
 from fairway.source.announce import Announcer
+from fairway.source.change_course import ChangeCourse
+from fairway.source.change_requests import ChangeRequests
 from fairway.source.crons import Crons
 from fairway.source.remotes import RemoteDeps, Remotes
 from fairway.source.repositories import Repositories
+from fairway.source.writing import Writer
 from fairway.store import builds, logs, outbox, stages, steps
 from fairway.store.database import Database
 from fairway.testing.blob import MemoryBlobs
+from fairway.testing.changetests import PlayedTests
 from fairway.testing.people import People
 from fairway.testing.pipeline import MemorySignatures, MemorySources, NoTemplates
 
@@ -74,6 +79,7 @@ class ApiWorld:
         self.wake = Wake()
         self.sources = MemorySources()
         self.logs = Logs(database, MemoryBlobs())
+        self.tests = PlayedTests()
         self.services = self._services()
 
     def _services(self) -> Services:
@@ -82,6 +88,10 @@ class ApiWorld:
         secrets = Secrets(database, keyring)
         folders = Folders(self.folder / "git")
         announcer = Announcer(database, folders, database.events)
+        folders.prepare()
+        writer = Writer(database, Writes(folders), folders, announcer)
+        course = ChangeCourse(database, writer, self.tests)
+        self.writer, self.course = writer, course
         return Services(
             database=database,
             tokens=self.people.tokens,
@@ -105,6 +115,7 @@ class ApiWorld:
                 wake=self.wake,
             ),
             repositories=Repositories(database, folders),
+            changes=ChangeRequests(database, writer, course, url=URL),
             crons=Crons(database, Wake()),
             remotes=Remotes(
                 RemoteDeps(database=database, folders=folders, announcer=announcer, keyring=keyring)
