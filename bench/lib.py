@@ -41,11 +41,22 @@ def interleaved(
 
 
 def finish(
-    name: str, ours: Sequence[float], reference: Sequence[float], bar: str, **more: object
+    name: str,
+    ours: Sequence[float],
+    reference: Sequence[float],
+    bar: str,
+    *,
+    paired: bool = False,
+    **more: object,
 ) -> NoReturn:
-    """Print the line and exit: 0 within the bar (`<= 1.10` or `>= 1.3`), 1 outside."""
+    """Print the line and exit: 0 within the bar (`<= 1.10` or `>= 1.3`), 1 outside.
+
+    The ratio is that of the medians, or with `paired` the median of the rounds' ratios: right where
+    the machine differs more from round to round than the two do.
+    """
     mine, theirs = statistics.median(ours), statistics.median(reference)
-    ratio = mine / theirs
+    pairs = [one / other for one, other in zip(ours, reference, strict=True)]
+    ratio = statistics.median(pairs) if paired else mine / theirs
     ok = within(ratio, bar)
     line = {
         "name": name,

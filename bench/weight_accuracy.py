@@ -7,6 +7,7 @@ import math
 
 import gateways
 import lib
+from fairway.kit.net import free_port
 
 BAR = "<= 4"
 REQUESTS = 20_000
@@ -40,7 +41,7 @@ def main() -> None:
     """The benchmark."""
     deviations = []
     for share in SHARES:
-        first, second, port = (gateways.free_port() for _ in range(3))
+        first, second, port = (free_port() for _ in range(3))
         with gateways.folder() as root:
             behind = gateways.static(gateways.backends(first, second), root / "backends.json")
             with (

@@ -21,6 +21,7 @@ from fairway.gateway.service import Access, Service, Wanted
 from fairway.gateway.snapshot import Place
 from fairway.gateway.watching import HTTP_ROUTE
 from fairway.kit.aio import background, blocking
+from fairway.kit.net import free_port
 from fairway.kube import Actor, Connection, Kind, Kube, connect
 from fairway.kube.informer import Informer
 from fairway.kube.kind import ENDPOINT_SLICE, NAMESPACE, SERVICE
@@ -91,7 +92,7 @@ async def _changed(kube: Kube, informer: Informer, weight: int) -> float:
 
 
 async def _measure(server: ApiServer, crds: Path, at: Folder) -> tuple[list[float], str]:
-    http, https, first, second = (gateways.free_port() for _ in range(4))
+    http, https, first, second = (free_port() for _ in range(4))
     place = Place(
         folder=str(at.xds),
         binds=("127.0.0.1",),
