@@ -77,6 +77,16 @@ def to_write(wanted: Mapping[str, Any], found: Mapping[str, Any] | None) -> bool
     return ours(found) and not _within(wanted.get("spec", {}), found.get("spec", {}))
 
 
+def to_replace(wanted: Mapping[str, Any], found: Mapping[str, Any] | None) -> bool:
+    """Whether a class is ours and of another controller's name (of an older version of ours, say):
+    that cannot be changed, so it is removed first. What refers to it does so by its own name.
+    """
+    if found is None or not ours(found):
+        return False
+    names = ("controllerName", "controller")
+    return any(wanted["spec"].get(name) != found["spec"].get(name) for name in names)
+
+
 def _within(wanted: Any, found: Any) -> bool:
     """Whether everything that we say is so; the API server adds defaults."""
     if isinstance(wanted, dict) and isinstance(found, dict):

@@ -37,6 +37,7 @@ _log = logging.getLogger(__name__)
 _RETRY_S: Final = 1.0
 _LOOK_S: Final = 30.0  # whether the way into the cluster is still the same
 _TEND_S: Final = 3600.0  # our own objects, and the certificate's end
+_CLASSES: Final = (INGRESS_CLASS, GATEWAY_CLASS)
 ACTOR: Final = Actor(manager="fairway-gateway")
 
 
@@ -258,6 +259,9 @@ async def _certificate(kube: Kube, hosts: frozenset[str]) -> None:
 async def _ensure(kube: Kube, kind: Kind, wanted: dict[str, object]) -> None:
     place = key(wanted)
     found = await kube.find(kind, place.name, place.namespace)
+    if kind in _CLASSES and own.to_replace(wanted, found):
+        await kube.delete(kind, place.name)
+        found = None
     if own.to_write(wanted, found):
         await kube.apply(kind, wanted, force=True)
 

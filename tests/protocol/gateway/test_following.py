@@ -17,8 +17,8 @@ from gatewaytown import SPACE, Town, address, end, get, town
 
 from fairway.gateway import localhost, own
 from fairway.gateway.live import Share
-from fairway.gateway.snapshot import Composed, World
-from fairway.gateway.watching import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE
+from fairway.gateway.snapshot import CONTROLLER, INGRESS_CONTROLLER, Composed, World
+from fairway.gateway.watching import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE, INGRESS_CLASS
 from fairway.kit.aio import blocking
 from fairway.kube.kind import CUSTOM_RESOURCE_DEFINITION, SECRET, SERVICE
 from fairway.native.programs import Programs
@@ -383,3 +383,26 @@ async def test_what_versions_answered_is_measured(here: Town, a: Server) -> None
     assert (found.requests, found.success_rate) == (25, 1.0)
     assert b"fairway_gateway_requests_total" in here.service.traffic.metrics()
     assert '"route":"HTTPRoute/default/web/0/0"' in here.folder.access_log.read_text()
+
+
+async def test_classes_of_an_older_version_of_ours_are_replaced(here: Town) -> None:
+    """The controller's name of a class cannot be changed: the API server refuses it."""
+    older = {"fairway.dev/made-by": "fairway"}
+    for kind, name in ((INGRESS_CLASS, "controller"), (GATEWAY_CLASS, "controllerName")):
+        await here.kube.delete(kind, "fairway")
+        spec = {name: "older.example/controller"}
+        meta = {"name": "fairway", "annotations": older}
+        await here.kube.create(kind, {"metadata": meta, "spec": spec})
+    controller = here.service._controller
+    assert controller is not None
+    await here.service._own_objects(here.kube, controller._place, frozenset())
+    ingress = await here.kube.get(INGRESS_CLASS, "fairway")
+    assert ingress["spec"]["controller"] == INGRESS_CONTROLLER
+
+    async def accepted() -> bool:
+        found = await here.kube.get(GATEWAY_CLASS, "fairway")
+        assert found["spec"]["controllerName"] == CONTROLLER
+        said = found.get("status", {}).get("conditions", [])
+        return {"Accepted": "True"}.items() <= {one["type"]: one["status"] for one in said}.items()
+
+    await until(accepted, "our class accepted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,21 @@ def test_our_gateway_follows_the_settings_and_somebody_elses_does_not() -> None:
     assert own.to_write(own.gateway(9090, 8443), there)
     del there["metadata"]["annotations"]
     assert not own.to_write(own.gateway(9090, 8443), there)
+
+
+@pytest.mark.parametrize("wanted", [own.ingress_class, own.gateway_class])
+def test_a_class_of_ours_with_another_controllers_name_is_replaced_and_no_other(
+    wanted: Callable[[], dict[str, Any]],
+) -> None:
+    assert not own.to_replace(wanted(), None)
+    found = wanted()
+    assert not own.to_replace(wanted(), found)
+    found["spec"]["description"] = "changed by hand"
+    assert not own.to_replace(wanted(), found)
+    found["spec"] = dict.fromkeys(found["spec"], "older.example/controller")
+    assert own.to_replace(wanted(), found)
+    del found["metadata"]["annotations"]
+    assert not own.to_replace(wanted(), found)
 
 
 def definition(version: str, *, ours: bool) -> dict[str, Any]:
