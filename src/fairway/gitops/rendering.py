@@ -29,7 +29,7 @@ from fairway.gitops.renderer import (
 from fairway.gitops.renderers.helm import Chart
 from fairway.gitops.renderers.kustomize import Kustomization
 from fairway.gitops.renderers.plain import Plain
-from fairway.gitops.source import Fetcher, Source, Tree
+from fairway.gitops.source import Fetcher, Source, Tree, is_chart
 from fairway.kit.aio import blocking
 from fairway.model.errors import NotFound
 from fairway.native.toolbox import Toolbox
@@ -74,7 +74,7 @@ class Rendering:
         tree = await self._fetcher.tree(asked.source, revision)
         job = await self._job(tree, asked, revision)
         kind = explicit(job.source) or await discovered(tree, job.path)
-        if asked.source.chart:
+        if is_chart(asked.source):
             kind = "Helm"
         renderer = self._renderers[kind]
         needed = await renderer.needs(tree, job)
@@ -91,7 +91,7 @@ class Rendering:
         return replace(found, revision=revision)
 
     async def _job(self, tree: Tree, asked: RenderRequest, revision: str) -> Job:
-        path = "" if asked.source.chart else clean(asked.source.path)
+        path = "" if is_chart(asked.source) else clean(asked.source.path)
         entry = (await tree.entries([path])).get(path)
         if entry is None or entry.kind != "folder":
             said = f"{asked.source.repo_url} has no folder {path!r} at {revision}"

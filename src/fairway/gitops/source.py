@@ -152,6 +152,11 @@ class Fetcher(Protocol):
         """Its files at a revision that `resolve` gave, or that is written down somewhere."""
 
 
+def is_chart(source: Source) -> bool:
+    """Whether it is a chart of a registry or of a Helm repository."""
+    return bool(source.chart) or source.repo_url.startswith("oci://")
+
+
 WHERE: Final = "spec.source"
 
 
