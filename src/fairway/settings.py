@@ -126,10 +126,27 @@ class Gateway(Struct, frozen=True, forbid_unknown_fields=True):
     drain_s: float = 5.0  # how long a replaced cluster is kept for requests under way
 
 
+class GitOps(Struct, frozen=True, forbid_unknown_fields=True):
+    """Applications: what Git and registries say, brought to clusters."""
+
+    namespace: str = "argocd"  # where Applications and AppProjects are, in the home cluster
+    poll_s: float = 120.0  # how often a source that tells us nothing is asked, at least
+    spread_s: float = 60.0  # and at most so much later, so that not all are asked at once
+
+
 class Release(Struct, frozen=True, forbid_unknown_fields=True):
     """Releases: charts checked, promoted, rolled back."""
 
     install_s: float = 120.0  # how long a chart that is tried in a namespace may take to come up
+
+
+class Rollout(Struct, frozen=True, forbid_unknown_fields=True):
+    """Gradual releases, and the measurements that judge them."""
+
+    metric_hosts: tuple[str, ...] = ()  # of this machine's own, that metrics may ask: HOST[:PORT]
+    prometheus_address: str = ""  # for metrics that name none
+    gateway_url: str = ""  # of a Fairway that has the gateway, where this process has none
+    gateway_token: str = ""  # of that Fairway, with the scope cluster:read
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,7 +166,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     native: Native = Native()
     cluster: Cluster = Cluster()
     gateway: Gateway = Gateway()
+    gitops: GitOps = GitOps()
     release: Release = Release()
+    rollout: Rollout = Rollout()
     key: str = ""  # the sealing key by environment instead of a file
 
     @property

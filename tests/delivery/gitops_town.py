@@ -13,8 +13,8 @@ import msgspec
 
 from fairway.gitops.controller import Controller, GitOpsSettings, Parts
 from fairway.gitops.kinds import APPLICATION, PROJECT
-from fairway.gitops.objects import Destination, Rendered
-from fairway.gitops.source import Source
+from fairway.gitops.objects import Rendered
+from fairway.gitops.rendering import RenderRequest
 from fairway.kit.aio import background
 from fairway.kube import Kube
 from fairway.kube.errors import KubeNotFound
@@ -42,14 +42,13 @@ class Written:
         versions.append((revision, [copy.deepcopy(one) for one in objects]))
         return revision
 
-    async def manifests(
-        self, name: str, source: Source, destination: Destination, revision: str, *, fresh: bool
-    ) -> Rendered:
+    async def manifests(self, asked: RenderRequest, *, fresh: bool) -> Rendered:
         """The newest revision, or the one that is asked for."""
-        versions = self._revisions.get(source.path)
+        path = asked.source.path
+        versions = self._revisions.get(path)
         if not versions:
-            raise NotFound(f"{source.path}: app path does not exist", code="no-path")
-        found = next((one for one in versions if one[0] == revision), versions[-1])
+            raise NotFound(f"{path}: app path does not exist", code="no-path")
+        found = next((one for one in versions if one[0] == asked.revision), versions[-1])
         return Rendered(
             revision=found[0],
             source_type="Directory",
@@ -75,12 +74,20 @@ class Town:
 
     async def create(self, name: str, namespace: str, **spec: Any) -> Json:
         """An application whose path is its name."""
-        body = application(name, self.home, namespace, **spec)
+        body = application(self.named(name), self.home, namespace, path=name, **spec)
         return await self.kube.create(APPLICATION, body)
+
+    def named(self, name: str) -> str:
+        """An application's name: no other test's, since tracking ids name no hub."""
+        return f"{name}-{self.home}"
 
     async def app(self, name: str) -> Json:
         """An application as it is."""
-        return await self.kube.get(APPLICATION, name, self.home)
+        return await self.kube.get(APPLICATION, self.named(name), self.home)
+
+    async def change(self, name: str, body: Json) -> None:
+        """Patch an application."""
+        await self.kube.patch(APPLICATION, self.named(name), self.home, body=body)
 
     async def until(self, name: str, *, seconds: float = 30, **wanted: str) -> Json:
         """Wait until its status has these words: sync, health, phase, revision, condition."""
@@ -99,7 +106,7 @@ class Town:
     async def operate(self, name: str, **sync: Any) -> None:
         """Ask for a sync as clients do."""
         body = {"operation": {"sync": sync, "initiatedBy": {"username": "tester"}}}
-        await self.kube.patch(APPLICATION, name, self.home, body=body)
+        await self.change(name, body)
 
 
 def words(app: Json) -> dict[str, str]:
@@ -118,7 +125,7 @@ def words(app: Json) -> dict[str, str]:
     }
 
 
-def application(name: str, home: str, namespace: str, **spec: Any) -> Json:
+def application(name: str, home: str, namespace: str, *, path: str, **spec: Any) -> Json:
     """An Application in Argo CD's own words."""
     return {
         "apiVersion": "argoproj.io/v1alpha1",
@@ -126,7 +133,7 @@ def application(name: str, home: str, namespace: str, **spec: Any) -> Json:
         "metadata": {"name": name, "namespace": home, **spec.pop("metadata", {})},
         "spec": {
             "project": "default",
-            "source": {"repoURL": REPO, "path": name, "targetRevision": "HEAD"},
+            "source": {"repoURL": REPO, "path": path, "targetRevision": "HEAD"},
             "destination": {"server": "https://kubernetes.default.svc", "namespace": namespace},
             **spec,
         },
@@ -140,6 +147,28 @@ def config(name: str, **data: str) -> Json:
         "kind": "ConfigMap",
         "metadata": {"name": name},
         "data": data,
+    }
+
+
+def job(name: str, ready: str = "", *, exit_code: str = "") -> Json:
+    """A Job of one pod that the fake kubelet ends."""
+    notes = {"ready-after": ready, "exit-code": exit_code}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {
+            "backoffLimit": 0,
+            "template": {
+                "metadata": {
+                    "annotations": {f"fake.fairway.dev/{k}": v for k, v in notes.items() if v}
+                },
+                "spec": {
+                    "restartPolicy": "Never",
+                    "containers": [{"name": "main", "image": "registry.invalid/job:1"}],
+                },
+            },
+        },
     }
 
 

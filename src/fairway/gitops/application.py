@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from fairway.gitops.kinds import APPLICATION_RULES
 from fairway.gitops.objects import Json, ObjectKey
+from fairway.kit import goduration
 from fairway.kube import Key, objects
 from fairway.kube.subset import FieldProblem, unsupported
 from fairway.model.errors import InvalidInput
@@ -24,8 +25,6 @@ BACKGROUND: Final = "resources-finalizer.argocd.argoproj.io/background"
 FINALIZERS: Final = frozenset({FOREGROUND, FOREGROUND_LONG, BACKGROUND})
 REFRESH: Final = "argocd.argoproj.io/refresh"
 HISTORY: Final = 10  # entries, unless the spec says otherwise
-_UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -252,11 +251,9 @@ def has(options: Sequence[str], text: str) -> bool:
 
 def seconds(text: str) -> float:
     """A duration of Argo CD's: whole seconds, or as Go writes them. Raises `InvalidInput`."""
-    sign = -1.0 if text.startswith("-") else 1.0
-    bare = text.lstrip("+-") if text[:1] in "+-" else text
-    if bare.isdecimal():
-        return sign * int(bare)
-    parts = list(_DURATION.finditer(bare))
-    if not parts or "".join(part[0] for part in parts) != bare:
-        raise InvalidInput(f"unable to parse {text} as a duration", code="bad-duration")
-    return sign * sum(float(part[1]) * _UNITS[part[2]] for part in parts)
+    if re.fullmatch(r"[+-]?[0-9]+", text):
+        return float(int(text))
+    try:
+        return goduration.seconds(text)
+    except ValueError as error:
+        raise InvalidInput(f"unable to parse {text} as a duration", code="bad-duration") from error

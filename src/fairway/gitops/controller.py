@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from fairway.gitops import project
 from fairway.gitops.comparing import Comparer
@@ -29,6 +29,7 @@ from fairway.gitops.live import LiveCluster
 from fairway.gitops.objects import Json
 from fairway.gitops.reconciling import Reconciler
 from fairway.gitops.state import Manifests, Observer
+from fairway.gitops.telling import Changes, Publish, Teller
 from fairway.gitops.writing import Writer
 from fairway.kit.aio import together
 from fairway.kube import Actor, Informer, Key, Kube, Selection, WorkQueue, objects, own_key
@@ -44,7 +45,7 @@ from fairway.queue.shards import Shards, key_of
 _SYNCED_S: Final = 30.0
 _LAZY_S: Final = (1.0, 5.0)  # how much later a mere change of the revision may be written
 _log = logging.getLogger(__name__)
-Told = Callable[[Json, Json], None]
+Handler = Callable[[Json | None, Json | None], None]
 
 
 class GitOpsSettings(Struct, frozen=True, kw_only=True):
@@ -67,7 +68,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     manifests: Manifests
     toolbox: Toolbox
     shards: Shards | None = None
-    told: Told = field(default_factory=lambda: lambda _before, _after: None)
+    publish: Publish | None = None  # of events, None: nobody hears them
 
 
 class Controller:
@@ -146,7 +147,8 @@ class Controller:
         here = Selection(namespace=self._settings.namespace)
         apps = Informer(kube, APPLICATION, selection=here)
         projects = Informer(kube, PROJECT, selection=here)
-        writer = Writer(kube, apps, self._parts.told)
+        writer = Writer(kube, apps)
+        teller = Teller(kube, self._parts.publish or _nobody)
         grounds = Grounds(self._parts.fleet, self._lives, self._project, self._settings.namespace)
         observer = Observer(self._parts.manifests, self._comparer)
         reconciler = Reconciler(observer, grounds, writer, self._parts.toolbox)
@@ -158,6 +160,9 @@ class Controller:
                 await projects.wait_synced(_SYNCED_S)
                 await apps.wait_synced(_SYNCED_S)
                 apps.on_change(self._changed)
+                apps.on_change(self._ours(teller.changed))
+                group.create_task(teller.run(), name="changes of applications")
+                group.create_task(teller.record(), name="events of applications")
                 projects.on_change(lambda _old, _new: self.wake())
                 group.create_task(self._poll(), name="polling of sources")
                 await self._queue.run(
@@ -172,6 +177,17 @@ class Controller:
             return
         for key in own_key(new or old or {}):
             self._queue.add(key)
+
+    def _ours(self, handler: Handler) -> Handler:
+        """For changes of applications that are this process's."""
+
+        def changed(old: Json | None, new: Json | None) -> None:
+            key = objects.key(new or old or {})
+            shards = self._parts.shards
+            if shards is None or shards.owns(key_of("", key.namespace, key.name)):
+                handler(old, new)
+
+        return changed
 
     def _project(self, name: str) -> project.Project | None:
         if self._projects is None:
@@ -227,6 +243,10 @@ class Controller:
             self._lazy[key] = ""
             return self._spread.uniform(*_LAZY_S)
         return again
+
+
+async def _nobody(_changes: Changes) -> None:
+    """Nobody hears."""
 
 
 def _asked(obj: Json) -> tuple[object, ...]:

@@ -17,14 +17,14 @@ from fairway.gitops.objects import (
     UNKNOWN,
     Comparison,
     Condition,
-    Destination,
     Health,
     Json,
     ObjectKey,
     Rendered,
     Targets,
 )
-from fairway.gitops.source import Source, parse
+from fairway.gitops.rendering import RenderRequest
+from fairway.gitops.source import parse
 from fairway.kube import Kube
 from fairway.kube.errors import KubeInvalid, KubeNotFound
 from fairway.kube.fleet import Member
@@ -36,12 +36,9 @@ NOT_LOADED = "Failed to load target state: "
 class Manifests(Protocol):
     """Where an application's manifests come from."""
 
-    async def manifests(
-        self, name: str, source: Source, destination: Destination, revision: str, *, fresh: bool
-    ) -> Rendered:
-        """What a source gives. `revision` "" is what it stands for now; `fresh`: asked anew.
-
-        Raises `FairwayError` with what is in the way.
+    async def manifests(self, asked: RenderRequest, *, fresh: bool) -> Rendered:
+        """What a source gives. A revision of "" is what the source stands for now; `fresh`: as it
+        is to be asked for anew. Raises `FairwayError` with what is in the way.
         """
         ...
 
@@ -79,23 +76,21 @@ class Observer:
         """An application compared with its cluster. What its source cannot give is a condition of
         the comparison. Raises `KubeUnavailable` where the cluster cannot be read.
         """
-        live = ground.live
-        await live.learn()
-        rendered, problem = await self._rendered(app, ground, source, revision, fresh=fresh)
-        return await self.compared(app, ground, rendered, problem, revision=revision)
-
-    async def _rendered(
-        self, app: Application, ground: Ground, source: Json, revision: str, *, fresh: bool
-    ) -> tuple[Rendered | None, str]:
+        await ground.live.learn()
+        rendered, problem = None, ""
         try:
-            where = await ground.live.destination(app.spec.destination.namespace)
-            given = parse(source)
-            made = await self._manifests.manifests(
-                app.key.name, given, where, revision, fresh=fresh
+            asked = RenderRequest(
+                app=app.key.name,
+                source=parse(source),
+                destination=await ground.live.destination(app.spec.destination.namespace),
+                project=app.spec.project,
+                revision=revision,
+                hard=app.refresh == "hard",
             )
+            rendered = await self._manifests.manifests(asked, fresh=fresh)
         except FairwayError as error:
-            return None, NOT_LOADED + str(error)
-        return made, ""
+            problem = NOT_LOADED + str(error)
+        return await self.compared(app, ground, rendered, problem, revision=revision)
 
     async def compared(
         self,

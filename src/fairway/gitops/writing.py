@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fairway.gitops import status
@@ -21,11 +21,9 @@ _log = logging.getLogger(__name__)
 class Writer:
     """Writes to the hub, and shows its own writes to the cache at once."""
 
-    def __init__(self, kube: Kube, cache: Informer, told: Callable[[Json, Json], None]) -> None:
-        """`told(before, after)` hears of every write that changed a status."""
+    def __init__(self, kube: Kube, cache: Informer) -> None:
         self._kube = kube
         self._cache = cache
-        self._told = told
 
     async def status(
         self,
@@ -60,7 +58,6 @@ class Writer:
                 raw, made = fresh, _terminated(fresh, made)
                 continue
             self._cache.observe(answer)
-            self._told(raw, answer)
             return answer
         raise KubeConflict(f"the application {app.key} changes all the time")
 

@@ -254,6 +254,29 @@ class RolloutChanged(Event, frozen=True, kw_only=True):
         return f"rollout/{self.cluster}/{self.namespace}/{self.name}"
 
 
+class ApplicationChanged(Event, frozen=True, kw_only=True):
+    """An Application's sync, health or operation became another.
+
+    `revision` is what it was compared with, `synced_revision` what the operation was about; `phase`
+    is the operation's, "" without one.
+    """
+
+    kind: ClassVar[str] = "application-changed"
+    namespace: str
+    name: str
+    uid: str
+    revision: str
+    sync: str
+    health: str
+    phase: str = ""
+    message: str = ""
+    synced_revision: str = ""
+
+    @property
+    def subject(self) -> str:
+        return f"application/{self.namespace}/{self.name}"
+
+
 ALL: tuple[type[Event], ...] = (
     RefUpdated,
     CronDue,
@@ -266,5 +289,6 @@ ALL: tuple[type[Event], ...] = (
     ReleaseCreated,
     PromotionChanged,
     RolloutChanged,
+    ApplicationChanged,
 )
 BY_KIND: dict[str, type[Event]] = {event.kind: event for event in ALL}

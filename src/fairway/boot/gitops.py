@@ -1,0 +1,86 @@
+"""Applications of this process: what their controller asks of the other chapters."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from sqlalchemy import Connection
+
+from fairway.api.hub import Hub
+from fairway.app import App
+from fairway.gitops.controller import Controller, GitOpsSettings, Parts
+from fairway.gitops.state import Manifests
+from fairway.gitops.telling import Changes
+from fairway.model.errors import FairwayError
+from fairway.model.events import RefUpdated
+from fairway.queue.shards import Shards
+from fairway.store import outbox
+
+_WAIT_S: Final = 5.0
+_log = logging.getLogger(__name__)
+
+
+class Applications:
+    """The controller, its part of the work, and what wakes it when somebody pushes."""
+
+    def __init__(self, app: App, manifests: Manifests) -> None:
+        ports, given = app.ports, app.settings.gitops
+        assert ports.fleet is not None  # noqa: S101 `controller` has asked
+        assert ports.toolbox is not None  # noqa: S101 as above
+        self._database = app.database
+        self._shards = Shards(app.database, "application", app.holder)
+        self.controller = Controller(
+            Parts(
+                fleet=ports.fleet,
+                manifests=manifests,
+                toolbox=ports.toolbox,
+                shards=self._shards,
+                publish=self._publish,
+            ),
+            GitOpsSettings(namespace=given.namespace, poll_s=given.poll_s, spread_s=given.spread_s),
+        )
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._shards.run(), name="shards of applications")
+            group.create_task(self.controller.run(), name="applications")
+            group.create_task(self._pushes(), name="pushes to applications")
+
+    async def _publish(self, changes: Changes) -> None:
+        await self._database.write(_append, changes)
+
+    async def _pushes(self) -> None:
+        """Have applications look at once at a repository of ours that was pushed to.
+
+        Every process with the role controllers hears of every push: which applications are its own
+        is another matter.
+        """
+        follower = Hub(self._database).follow()
+        while True:
+            try:
+                found = await follower.next(_WAIT_S)
+            except FairwayError as error:
+                _log.warning("pushes cannot be read: %s", error)
+                await asyncio.sleep(_WAIT_S)
+                continue
+            for happened in found:
+                if isinstance(happened.event, RefUpdated):
+                    slug = happened.event.slug
+                    count = self.controller.refresh(partial(names, slug=slug))
+                    _log.debug("%s concerns %d applications", slug, count)
+
+
+def names(address: str, slug: str) -> bool:
+    """Whether a `repoURL` may be a repository of ours: by its path, wherever it is served."""
+    path = unquote(urlsplit(address).path).strip("/").removesuffix(".git").lower()
+    return path == slug.lower() or path.endswith(f"/{slug.lower()}")
+
+
+def _append(db: Connection, changes: Changes) -> None:
+    for change, key in changes:
+        outbox.append(db, change, key=key)
