@@ -81,9 +81,10 @@ class Hosting:
     def __init__(self, deps: GitDeps, program: Path) -> None:
         self._deps = deps
         self._program = program
-        # The first answer of protocol 2: what git can do. It names no ref, and says the same of
-        # every repository, so two processes are saved for each clone.
-        self._greeting: tuple[tuple[int, list[tuple[bytes, bytes]]], bytes] | None = None
+        # What git can do, by service: the first answer to a clone in protocol 2, which names no
+        # ref, and that to a push which will make its repository. They are always the same, so two
+        # processes are saved each time.
+        self._greetings: dict[str, tuple[tuple[int, list[tuple[bytes, bytes]]], bytes]] = {}
 
     async def __call__(self, scope: Asgi, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
@@ -110,9 +111,10 @@ class Hosting:
         self, request: Request, identity: Identity, target: Target, *, wire: Wire
     ) -> None:
         """Advertisements and fetches."""
-        greets = request.advertise and request.service == FETCH and request.protocol == _V2
-        if greets and self._greeting is not None:
-            await _say(wire, *self._greeting)
+        greets = request.advertise and request.protocol == _V2
+        greets = greets and (request.service == FETCH or target.repository is None)
+        if greets and (kept := self._greetings.get(request.service)) is not None:
+            await _say(wire, *kept)
             return
         folder = await self._folder(target.repository)
         variables = self._environment(request, identity, folder)
@@ -128,7 +130,7 @@ class Hosting:
             await wire.answer.end()
             feeder.cancel()
         if greets and head[0] == _OK and said.endswith(_FLUSH):
-            self._greeting = (head, bytes(said))
+            self._greetings[request.service] = (head, bytes(said))
 
     async def _push(
         self, request: Request, identity: Identity, target: Target, *, wire: Wire

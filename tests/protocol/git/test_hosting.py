@@ -67,3 +67,22 @@ async def test_the_greeting_is_kept_and_says_nothing_to_whoever_may_not_see_the_
         assert (await http.get(where.format("app"), headers=second)).status_code == 401
         assert (await http.get(where.format("no"), auth=me, headers=second)).status_code == 404
         assert sha in (await http.get(where.format("app"), auth=me)).text
+
+
+async def test_only_a_push_that_makes_its_repository_gets_the_greeting_without_refs(
+    host: GitHost, git: Git
+) -> None:
+    await git.init()
+    where = "/tide/{}.git/info/refs?service=git-receive-pack"
+    me, second = ("any", host.token), {"Git-Protocol": "version=2"}
+    async with httpx.AsyncClient(base_url=host.url) as http:
+        made = await http.get(where.format("new"), auth=me, headers=second)
+        assert b"capabilities^{}" in made.content
+        for name in ("one", "two"):
+            sha = await git.commit(name)
+            await git("push", host.remote(f"tide/{name}"), "main")
+            kept = await http.get(where.format("newer"), auth=me, headers=second)
+            assert kept.content == made.content
+            now = await http.get(where.format(name), auth=me, headers=second)
+            assert sha in now.text
+        assert (await http.get(where.format("newer"), headers=second)).status_code == 401
