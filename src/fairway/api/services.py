@@ -73,6 +73,7 @@ class Services(Struct, frozen=True, kw_only=True):
     checks: Mapping[str, Check] = field(default_factory=dict)  # parts of the system, by name
     parts: Sequence[Parts] = ()  # supervised ones
     traffic: Traffic | None = None  # of the gateway in this process
+    home_cluster: str = ""  # which that gateway is for
     requests: Requests = field(default_factory=Requests)
     scrapes: Scrapes = field(default_factory=Scrapes)
     private_metrics: bool = False  # reachable from elsewhere: /metrics needs a token

@@ -14,7 +14,16 @@ from fairway.api.app import api_app
 from fairway.api.hub import Hub
 from fairway.api.services import Addresses, Services
 from fairway.app import App
-from fairway.boot import embedded, health, machines, opening, process, release, rollouts
+from fairway.boot import (
+    analysis,
+    embedded,
+    health,
+    machines,
+    opening,
+    process,
+    release,
+    rollouts,
+)
 from fairway.boot import gateway as front
 from fairway.boot.clusters import ClusterParts, OwnClusters
 from fairway.boot.delivery import ClusterFleet
@@ -114,7 +123,8 @@ async def _run(app: App, opened: Opened, docker: Docker | None, ways: _Ways) -> 
         if "git" in settings.roles:
             _start_git(group, opened, remote, remote_wake)
         beside = embedded.Beside(settings, app.database, app.tokens)
-        clusters, known = _start_clusters(group, app, opened, beside)
+        served = front.service(settings)
+        clusters, known = _start_clusters(group, app, opened, beside, served=served)
         ways.lead_to(known)
         if app.ports.fleet is not None:
             group.create_task(ways.fleet.run(), name="ways into clusters")
@@ -123,13 +133,15 @@ async def _run(app: App, opened: Opened, docker: Docker | None, ways: _Ways) -> 
             beside.listen = partial(_listen_at, router, settings.http.port)
             listening = serve(router, addresses(app), _tls(settings))
             group.create_task(listening, name="http")
-        _start_delivery(group, app, opened)
+        _start_delivery(group, app, opened, served)
         group.create_task(app.run(), name="app")
         if listens:
             process.write_down(settings.data, settings.local_url, __version__)
 
 
-def _start_delivery(group: asyncio.TaskGroup, app: App, opened: Opened) -> None:
+def _start_delivery(
+    group: asyncio.TaskGroup, app: App, opened: Opened, served: Service | None
+) -> None:
     """What brings releases into clusters, in the role controllers: each runs for itself."""
     releases = release.controller(app, opened)
     if releases is not None:
@@ -137,10 +149,18 @@ def _start_delivery(group: asyncio.TaskGroup, app: App, opened: Opened) -> None:
     gradual = rollouts.controller(app)
     if gradual is not None:
         group.create_task(gradual.run(), name="rollouts")
+    judged = analysis.controller(app, served)
+    if judged is not None:
+        group.create_task(judged.run(), name="analysis")
 
 
 def _start_clusters(
-    group: asyncio.TaskGroup, app: App, opened: Opened, beside: embedded.Beside
+    group: asyncio.TaskGroup,
+    app: App,
+    opened: Opened,
+    beside: embedded.Beside,
+    *,
+    served: Service | None,
 ) -> tuple[ClusterParts | None, Clusters | None]:
     """Embedded clusters, the gateway, what a server has of them and what controllers know of
     them, by this process's roles.
@@ -149,7 +169,6 @@ def _start_clusters(
     kept = embedded.fleet(settings, opened.installation, beside)
     if kept is not None:
         group.create_task(kept.run(), name="embedded clusters")
-    served = front.service(settings)
     if served is not None:
         group.create_task(served.run(), name="gateway")
     if "server" not in settings.roles:
@@ -261,6 +280,7 @@ def services(
         door=clusters.door if clusters else None,
         parts=clusters.parts if clusters else (),
         traffic=clusters.traffic if clusters else None,
+        home_cluster=app.settings.cluster.name,
         checks=health.checks(app),
         private_metrics=bool(app.settings.http.listen) or app.settings.http.behind_proxy,
     )

@@ -77,3 +77,12 @@ class ClusterReach(Struct, kw_only=True):
     address: str
     reached: bool | None = None  # None: it could not be found out
     detail: str = ""
+
+
+class Traffic(Struct, kw_only=True):
+    """What the gateway counted for a Service, or for one version of it."""
+
+    seconds: float  # how long the window really was
+    requests: int
+    errors: int  # answers 5xx
+    latency_ms: dict[str, float] = field(default_factory=dict)  # by quantile: "0.99"
