@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import urllib.parse
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpx
 import yaml
 
 from fairway.gitops import revisions
-from fairway.gitops.credentials import Credentials, Lookup, bare
+from fairway.gitops.credentials import Lookup, bare
 from fairway.gitops.source import Source, Tree
 from fairway.gitops.sources.archives import MemoryTree, unpacked
 from fairway.kit.aio import blocking
@@ -34,20 +33,25 @@ _ARCHIVE: Final = 64 * 1024 * 1024
 _SECONDS: Final = 60.0
 _OCI: Final = "oci://"
 _HERE: Final = "spec.source.repoURL"
-Own = Callable[[str], Awaitable[Credentials | None]]
 
 
-async def nobody(_host: str) -> Credentials | None:
-    """For an installation without a registry of its own."""
-    return None
+class OwnCharts(Protocol):
+    """Fairway's own registry, read without HTTP."""
+
+    def name(self, address: str) -> str | None:
+        """A repository's name in it, by `HOST/PATH`; None for another registry's."""
+
+    async def versions(self, name: str) -> list[str]:
+        """All tags of a repository as versions."""
+
+    async def chart(self, name: str, version: str) -> bytes:
+        """A chart's archive. Raises `NotFound`."""
 
 
 class ChartSources:
-    """Every chart's repository. `own` gives what to use for Fairway's own registry's host, None for
-    another's.
-    """
+    """Every chart's repository. `own` is Fairway's own registry, where there is one."""
 
-    def __init__(self, credentials: Lookup, own: Own = nobody) -> None:
+    def __init__(self, credentials: Lookup, own: OwnCharts | None = None) -> None:
         self._credentials, self._own = credentials, own
         self._versions: dict[str, tuple[float, list[str]]] = {}
         self._trees: OrderedDict[tuple[str, str], MemoryTree] = OrderedDict()
@@ -76,21 +80,32 @@ class ChartSources:
             return self._trees[key]
 
     async def _all(self, source: Source, *, fresh: bool) -> list[str]:
+        name = self._own_name(source)
+        if self._own is not None and name is not None:
+            return await self._own.versions(name)
         key = where(source)
         async with self._lock(key):
             now = asyncio.get_running_loop().time()
             at, found = self._versions.get(key, (float("-inf"), []))
             if now - at < (_TOGETHER_S if fresh else _FRESH_S):
                 return found
-            if await self._is_oci(source):
-                async with Charts(await self._place(source)) as charts:
-                    found = await charts.versions()
-            else:
-                found = [str(one.get("version")) for one in await self._index(source)]
+            found = await self._listed(source)
             self._versions[key] = (asyncio.get_running_loop().time(), found)
             return found
 
+    async def _listed(self, source: Source) -> list[str]:
+        if await self._is_oci(source):
+            async with Charts(await self._place(source)) as charts:
+                return await charts.versions()
+        return [str(one.get("version")) for one in await self._index(source)]
+
+    def _own_name(self, source: Source) -> str | None:
+        return self._own.name(where(source)) if self._own else None
+
     async def _archive(self, source: Source, revision: str) -> bytes:
+        name = self._own_name(source)
+        if self._own is not None and name is not None:
+            return await self._own.chart(name, revision)
         if await self._is_oci(source):
             async with Charts(await self._place(source)) as charts:
                 return (await charts.pull(revision)).archive
@@ -115,10 +130,8 @@ class ChartSources:
                 where=_HERE,
                 remedy="write HOST/PATH and the chart's name in spec.source.chart",
             )
-        known = await self._own(host)
-        if known is None:
-            await blocking(_check, host)
-            known = await self._credentials(source.repo_url)
+        await blocking(_check, host)
+        known = await self._credentials(source.repo_url)
         return Place(host=host, path=path, auth=known.auth, insecure=known.plain)
 
     async def _index(self, source: Source) -> list[dict[str, Any]]:
