@@ -20,6 +20,12 @@ from fairway.image.housekeeping import Housekeeping
 from fairway.image.names import Names
 from fairway.kit.aio import Wake
 from fairway.model.errors import FairwayError
+from fairway.model.notice import ChannelKind
+from fairway.notify.channel import Speaker
+from fairway.notify.channels.slack import Slack
+from fairway.notify.channels.webhook import Webhook
+from fairway.notify.sending import Sending
+from fairway.notify.telling import Telling
 from fairway.pipeline.builds import Builds
 from fairway.pipeline.change_tests import ChangeTests
 from fairway.pipeline.compile.context import BUILTIN_PLUGINS, Operator
@@ -76,6 +82,8 @@ class App:
         self.housekeeping = Housekeeping(
             ports.database, ports.blobs, registry_policy(settings), holder=self.holder
         )
+        self.notice_wake = Wake()
+        self.telling = Telling(ports.database, url=settings.external_url, wake=self.notice_wake)
         self.runner = self._runner(ports.runner) if ports.runner else None
 
     def _build_pipeline(self, settings: Settings, ports: Ports) -> None:
@@ -113,6 +121,7 @@ class App:
                 "source.test-change": self.changes.course.test,
                 "source.judge-change": self.changes.course.judge,
                 "image.judge": self.candidates.judge,
+                "notify.tell": self.telling.tell,
             }
         )
 
@@ -121,10 +130,23 @@ class App:
         deliverer = Deliverer(self.database, self.handlers(), wake=self.database.events)
         return [
             self._alone(_DELIVERY_LEASE, deliverer.run),
+            *self._speaking(),
             self.janitor.run(),
             self.crons.run(),
             self.housekeeping.run(),
         ]
+
+    def _speaking(self) -> list[Coroutine[Any, Any, None]]:
+        """What says notices: one process does."""
+        sender = self.ports.notices
+        if sender is None:
+            return []
+        speakers: dict[ChannelKind, Speaker] = {
+            ChannelKind.SLACK: Slack(sender, installation=self.ports.installation),
+            ChannelKind.WEBHOOK: Webhook(sender),
+        }
+        sending = Sending(self.database, self.ports.keyring, speakers, wake=self.notice_wake)
+        return [self._alone("notify", sending.run)]
 
     def works(self) -> list[Coroutine[Any, Any, None]]:
         """Everything that this process's roles run, besides HTTP."""

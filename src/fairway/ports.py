@@ -13,6 +13,7 @@ from fairway.access.keyring import Keyring
 from fairway.blob.blob import Blobs
 from fairway.kube.fleet import Fleet
 from fairway.native.toolbox import Toolbox
+from fairway.notify.channel import Sender
 from fairway.pipeline.compile import Renderer
 from fairway.pipeline.draft import Signatures, Sources, Templates
 from fairway.pipeline.engine import Engine
@@ -60,6 +61,7 @@ class Ports:
     holder: str  # this process's name in leases; the same after a restart, so that it goes on
     gateway: str = ""  # our address as containers see it, "" when there is none
     renderer: Renderer | None = None  # of templates; None: none but Starlark's
+    notices: Sender | None = None  # the way to channels; None: what there is to say waits
     runner: RunnerPorts | None = None
     fleet: Fleet | None = None  # the clusters that controllers work in
     toolbox: Toolbox | None = None  # of native programs: what controllers render and compare with

@@ -14,11 +14,14 @@ from fairway.model.events import (
     CronDue,
     Event,
     ImageBuilt,
+    PromotionChanged,
     RefUpdated,
+    ReleaseCreated,
 )
 from fairway.queue.deliver import Handler
 
 Reactions = Mapping[str, Handler]
+TOLD: Final = (BuildFinished, ReleaseCreated, PromotionChanged)
 
 # handler                     takes                            and does
 STORY: Final[Sequence[tuple[str, tuple[type[Event], ...], str]]] = (
@@ -28,6 +31,7 @@ STORY: Final[Sequence[tuple[str, tuple[type[Event], ...], str]]] = (
     ("source.test-change",      (ChangeRequestChanged,),         "build what it would become"),
     ("source.judge-change",     (BuildFinished,),                "its checks; merge when green"),
     ("image.judge",           (ImageBuilt, BuildFinished),     "record images, make candidates"),
+    ("notify.tell",           TOLD,                            "tell people what came of it"),
 )  # fmt: skip
 
 

@@ -31,6 +31,8 @@ OWNERS: dict[str, set[str]] = {
     "users": {"access"},
     "teams": {"access"},
     "delivery_rights": {"access"},
+    "channels": {"notify"},
+    "messages": {"notify"},
     "settings": {"pipeline", "ports", "boot"},
     "dump": {"boot"},
     "sealed": {"access"},  # a new key seals every secret again, whoever it belongs to

@@ -22,6 +22,7 @@ from fairway.api import (
     logs,
     people,
     problems,
+    releases,
     reports,
     repositories,
     roles,
@@ -47,7 +48,7 @@ _HEADERS: Final = {
 }
 _NOUNS: Final = (
     repositories, builds, changes, triggers, logs, reports, secrets, crons, people, roles, teams,
-    images, runners, clusters, events, system, traffic,
+    images, releases, runners, clusters, events, system, traffic,
 )  # fmt: skip
 
 

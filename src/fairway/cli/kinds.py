@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from fairway.cli.kind import Cell, Kind
 from fairway.cli.kinds_change import CHANGES
+from fairway.cli.kinds_notify import CHANNELS, NOTICES, RULES
 from fairway.cli.kinds_people import GRANTS, RIGHTS, TEAMS
 from fairway.cli.text import age, short, size, took
 from fairway.client.wire.build import Build
@@ -346,7 +347,7 @@ EVENTS: Final = Kind(
 
 ALL: Final = (
     REPOSITORIES, BUILDS, IMAGES, RUNNERS, QUEUE, EVENTS, AUDIT, CRONS, SECRETS, TOKENS, USERS,
-    ORGANISATIONS, TEAMS, RIGHTS, CLUSTERS, COMPONENTS, PARKED, CHANGES,
+    ORGANISATIONS, TEAMS, RIGHTS, CHANNELS, RULES, NOTICES, CLUSTERS, COMPONENTS, PARKED, CHANGES,
 )  # fmt: skip
 
 

@@ -75,6 +75,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "token": Entry(OTHER, "token", "token", "Make, list and revoke tokens."),
     "user": Entry(OTHER, "user", "user", "Add users; give and take roles."),
     "org": Entry(OTHER, "user", "org", "Add and list organisations."),
+    "notify": Entry(OTHER, "notify", "notify", "Channels, rules, and what people were told."),
     "team": Entry(OTHER, "team", "team", "Make teams, and say who is in them."),
     "right": Entry(OTHER, "team", "right", "Say who may do what in which environment."),
     "cluster": Entry(OTHER, "cluster", "cluster", "Register, create and remove clusters."),

@@ -308,6 +308,7 @@ build = Table(
     _text("expanded"),  # ... with its templates expanded, "" where that is the same
     _json("changed", "null"),  # paths changed, or null when unknown
     _flag("debug"),
+    _json("companions", "[]"),  # model/build.py Companion
     _time("created", null=False),
     _time("started"),
     _time("finished"),
@@ -699,4 +700,59 @@ setting = Table(
     metadata,
     Column("name", String(128), primary_key=True),  # installation id, pauses, ...
     _json("value", "null"),
+)
+
+# ---- notify -------------------------------------------------------------------------------------
+
+channel = Table(
+    "channel",
+    metadata,
+    _id(),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),  # slack | webhook
+    _text("address"),
+    _text("api"),
+    _flag("progress"),
+    Column("sealed", LargeBinary, nullable=False),
+    _time("created", null=False),
+)
+
+notice_rule = Table(
+    "notice_rule",
+    metadata,
+    _id(),
+    Column("name", String(255), nullable=False, unique=True),
+    _ref("channel"),
+    _json("topics", "[]"),
+    _json("repositories", "[]"),
+    _json("environments", "[]"),
+    _flag("transitions"),
+    _time("created", null=False),
+)
+
+message = Table(
+    "message",
+    metadata,
+    _id(),
+    _ref("channel"),
+    Column("key", String(255), nullable=False),
+    Column("stream", String(511), nullable=False),
+    _json("content"),
+    _json("details", "[]"),
+    _flag("silent"),
+    _flag("held"),
+    _text("outcome"),  # of the content: success | failure | "" while it goes on
+    _int("wanted", 1),
+    _int("sent"),
+    _int("told"),
+    _int("begun"),
+    _text("remote"),
+    _int("tries"),
+    _int("due"),
+    _flag("pending", default=True),  # something of it has not arrived yet
+    _text("error"),
+    _time("created", null=False),
+    UniqueConstraint("channel", "key"),
+    Index("ix_message_pending", "pending", "due"),
+    Index("ix_message_stream", "channel", "stream", "id"),
 )

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, select, update
 
 from fairway.store import settings
-from fairway.store.schema import repository, secret, stage
+from fairway.store.schema import channel, repository, secret, stage
 
 REGISTRY_KEY: Final = "registry.key"  # the setting's name, and its place
 _COLUMNS = ("remote_credentials", "hook_secret", "signing_key")
@@ -39,7 +39,16 @@ def reseal_all(db: Connection, places: Places, again: Again) -> int:
         if (fresh := again(sealed, place)) is not None:
             db.execute(update(stage).where(stage.c.id == number).values(credential=fresh[0]))
             count += 1
-    return count + _registry_key(db, again)
+    return count + _channel_keys(db, again) + _registry_key(db, again)
+
+
+def _channel_keys(db: Connection, again: Again) -> int:
+    count = 0
+    for number, place, sealed in list(_channels(db)):
+        if (fresh := again(sealed, place)) is not None:
+            db.execute(update(channel).where(channel.c.id == number).values(sealed=fresh[0]))
+            count += 1
+    return count
 
 
 def _registry_key(db: Connection, again: Again) -> int:
@@ -75,3 +84,13 @@ def _of_stages(db: Connection, places: Places) -> Iterator[tuple[int, str, bytes
     )
     for row in db.execute(query):
         yield row.id, places[2](row.id), row.credential
+
+
+def _channels(db: Connection) -> Iterator[tuple[int, str, bytes]]:
+    for row in db.execute(select(channel.c.id, channel.c.name, channel.c.sealed)):
+        yield row.id, channel_place(row.name), row.sealed
+
+
+def channel_place(name: str) -> str:
+    """The place of a channel's token or key."""
+    return f"channel/{name}"

@@ -56,6 +56,24 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_blob_digest")),
     )
     op.create_table(
+        "channel",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("address", sa.Text(), server_default="", nullable=False),
+        sa.Column("api", sa.Text(), server_default="", nullable=False),
+        sa.Column("progress", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("created", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_channel")),
+        sa.UniqueConstraint("name", name=op.f("uq_channel_name")),
+    )
+    op.create_table(
         "delivery_spec",
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("spec", sa.JSON(), server_default="{}", nullable=False),
@@ -338,6 +356,93 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_delivery_right_user"), ["user"], unique=False)
 
     op.create_table(
+        "message",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("channel", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=False),
+        sa.Column("stream", sa.String(length=511), nullable=False),
+        sa.Column("content", sa.JSON(), server_default="{}", nullable=False),
+        sa.Column("details", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("silent", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("held", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("outcome", sa.Text(), server_default="", nullable=False),
+        sa.Column(
+            "wanted",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            server_default="1",
+            nullable=False,
+        ),
+        sa.Column(
+            "sent",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            server_default="0",
+            nullable=False,
+        ),
+        sa.Column(
+            "told",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            server_default="0",
+            nullable=False,
+        ),
+        sa.Column(
+            "begun",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            server_default="0",
+            nullable=False,
+        ),
+        sa.Column("remote", sa.Text(), server_default="", nullable=False),
+        sa.Column(
+            "tries",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            server_default="0",
+            nullable=False,
+        ),
+        sa.Column(
+            "due",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            server_default="0",
+            nullable=False,
+        ),
+        sa.Column("pending", sa.Boolean(), server_default=sa.true(), nullable=False),
+        sa.Column("error", sa.Text(), server_default="", nullable=False),
+        sa.Column("created", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["channel"], ["channel.id"], name=op.f("fk_message_channel"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
+        sa.UniqueConstraint("channel", "key", name=op.f("uq_message_channel_key")),
+    )
+    with op.batch_alter_table("message", schema=None) as batch_op:
+        batch_op.create_index("ix_message_pending", ["pending", "due"], unique=False)
+        batch_op.create_index("ix_message_stream", ["channel", "stream", "id"], unique=False)
+
+    op.create_table(
+        "notice_rule",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("channel", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("topics", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("repositories", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("environments", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("transitions", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("created", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["channel"], ["channel.id"], name=op.f("fk_notice_rule_channel"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notice_rule")),
+        sa.UniqueConstraint("name", name=op.f("uq_notice_rule_name")),
+    )
+    op.create_table(
         "promotion",
         sa.Column(
             "id",
@@ -539,6 +644,7 @@ def upgrade() -> None:
         sa.Column("expanded", sa.Text(), server_default="", nullable=False),
         sa.Column("changed", sa.JSON(), server_default="null", nullable=False),
         sa.Column("debug", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("companions", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("created", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("started", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("finished", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
