@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from fairway.cli import output
@@ -50,24 +52,49 @@ def cancel(
 
 
 @click.command("approve")
-@click.argument("build")
+@click.argument("what", metavar="BUILD | SERVICE[@VERSION]")
+@click.option("-e", "--env", default="", metavar="ENV", help="A release that waits for it.")
+@click.option("--comment", default="", help="Releases: what you have to say.")
+@click.option("--delivery", default="", help="Releases: where several have the service.")
 @dry_run_option
 @output.format_option
 @repo_option
 @connected
-def approve(session: Session, build: str, *, dry_run: bool, output: str, repo: str) -> None:
-    """Let a blocked BUILD of a protected repository run."""
-    place = build_of(session, build, repo)
-    _act(session, place, "approve", dry_run=dry_run, form=output, reason="")
+def approve(session: Session, what: str, **options: Any) -> None:
+    """Let a blocked BUILD of a protected repository run; or, with --env, approve a release.
+
+    An approval is bound to that very release. Who wrote a change of it cannot approve it, where the
+    gate says so.
+    """
+    _decide(session, what, ("approve", "approve", "yes"), options)
 
 
 @click.command("reject")
-@click.argument("build")
+@click.argument("what", metavar="BUILD | SERVICE[@VERSION]")
+@click.option("-e", "--env", default="", metavar="ENV", help="A release that waits for it.")
+@click.option("--comment", default="", help="Releases: why.")
+@click.option("--delivery", default="", help="Releases: where several have the service.")
 @dry_run_option
 @output.format_option
 @repo_option
 @connected
-def reject(session: Session, build: str, *, dry_run: bool, output: str, repo: str) -> None:
-    """Refuse a blocked BUILD: nothing of it runs."""
-    place = build_of(session, build, repo)
-    _act(session, place, "decline", dry_run=dry_run, form=output, reason="")
+def reject(session: Session, what: str, **options: Any) -> None:
+    """Refuse a blocked BUILD; or, with --env, the release that waits for an environment."""
+    _decide(session, what, ("reject", "decline", "no"), options)
+
+
+def _decide(
+    session: Session, what: str, words: tuple[str, str, str], options: dict[str, Any]
+) -> None:
+    """`words`: the command, what the API calls it for a build, the verdict on a release."""
+    from fairway.cli import release
+
+    command, act, verdict = words
+    form, dry_run = options["output"], options["dry_run"]
+    if not options["env"]:
+        place = build_of(session, what, options["repo"])
+        _act(session, place, act, dry_run=dry_run, form=form, reason="")
+    elif dry_run:
+        output.emit(f"would {command} {what} for {options['env']}")
+    else:
+        release.say(session, what, verdict, kind="approval", options=options)

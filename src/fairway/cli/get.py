@@ -48,6 +48,9 @@ class Query:
 @click.option("--org", default="", help="Secrets and repositories: of this organisation.")
 @click.option("--global", "everywhere", is_flag=True, help="Secrets: of the whole installation.")
 @click.option("--subject", default="", help="Audit and events: of this subject.")
+@click.option("-e", "--env", "environment", default="", help="Deliveries: this environment.")
+@click.option("--service", default="", help="Deliveries: this service.")
+@click.option("--delivery", default="", help="Deliveries: of this Delivery.")
 @click.option("-A", "--all", "all_repos", is_flag=True, help="Of every repository.")
 @click.option("-n", "--limit", type=click.IntRange(1, 10_000), default=30, show_default=True)
 @click.option("-w", "--watch", is_flag=True, help="Go on with what changes.")
@@ -61,7 +64,8 @@ def get(
     """List things of a KIND, or show the one with that NAME.
 
     Kinds: repos, builds, images, runners, queue, events, audit, crons, secrets, tokens, users,
-    orgs, clusters, components, parked, change-requests.
+    orgs, clusters, components, parked, change-requests, releases, envs, deployments,
+    approvals.
     """
     found = kinds.named(kind)
     form = options["output"]
@@ -87,7 +91,7 @@ def make_query(session: Session, kind: kinds.Kind, options: dict[str, Any]) -> Q
     elif kind.repository == "filter" and not options["all_repos"]:
         params["repository"] = session.find_repository(options["repo"])
     for name in _FILTERS.get(kind.name, ()):
-        params[name] = options[name]
+        params[name] = options.get(name, "")
     if kind is kinds.IMAGES and options["of_build"]:
         slug, number = build_of(session, options["of_build"], options["repo"])
         params |= {"repository": slug, "build": number}
@@ -102,6 +106,9 @@ _FILTERS = {
     "audit": ("subject",),
     "events": ("subject",),
     "change-requests": ("status",),
+    "releases": ("service", "delivery"),
+    "envs": ("environment", "service", "delivery"),
+    "deployments": ("environment", "service", "delivery", "status"),
 }
 
 

@@ -8,6 +8,7 @@ from fairway.cli.kind import Cell, Kind
 from fairway.cli.kinds_change import CHANGES
 from fairway.cli.kinds_notify import CHANNELS, NOTICES, RULES
 from fairway.cli.kinds_people import GRANTS, RIGHTS, TEAMS
+from fairway.cli.kinds_release import ALL as DELIVERED
 from fairway.cli.text import age, short, size, took
 from fairway.client.wire.build import Build
 from fairway.client.wire.cluster import Cluster
@@ -347,7 +348,7 @@ EVENTS: Final = Kind(
 
 ALL: Final = (
     REPOSITORIES, BUILDS, IMAGES, RUNNERS, QUEUE, EVENTS, AUDIT, CRONS, SECRETS, TOKENS, USERS,
-    ORGANISATIONS, TEAMS, RIGHTS, CHANNELS, RULES, NOTICES, CLUSTERS, COMPONENTS, PARKED, CHANGES,
+    ORGANISATIONS, TEAMS, RIGHTS, CHANNELS, RULES, NOTICES, CLUSTERS, COMPONENTS, PARKED, CHANGES, *DELIVERED,
 )  # fmt: skip
 
 

@@ -62,8 +62,12 @@ COMMANDS: Final[dict[str, Entry]] = {
     "wait": Entry(READ, "watch", "wait", "Wait until a build has ended."),
     "diff": Entry(READ, "diff", "diff", "Compare two builds."),
     "image": Entry(SUPPLY, "image", "image", "Base images, and what builds made."),
-    "approve": Entry(DELIVER, "decide", "approve", "Let a blocked build run."),
-    "reject": Entry(DELIVER, "decide", "reject", "Refuse a blocked build."),
+    "promote": Entry(DELIVER, "release", "promote", "Bring a release into an environment."),
+    "approve": Entry(DELIVER, "decide", "approve", "Let a blocked build run; approve a release."),
+    "reject": Entry(DELIVER, "decide", "reject", "Refuse a blocked build, or a release."),
+    "qa": Entry(DELIVER, "release", "qa", "Give your verdict on a release."),
+    "rollback": Entry(DELIVER, "release", "rollback", "Return to what was good."),
+    "dora": Entry(DELIVER, "release", "dora", "Say how deliveries went, in figures."),
     "cancel": Entry(DELIVER, "decide", "cancel", "Stop a build."),
     "change-request": Entry(
         PIPELINE, "change_request", "change_request", "Ask for a branch to be merged; merge it."

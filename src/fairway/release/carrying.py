@@ -12,7 +12,7 @@ from fairway.kit import clock
 from fairway.kube.errors import KubeConflict, KubeNotFound
 from fairway.kube.fleet import find
 from fairway.kube.kind import CONFIG_MAP, SECRET, Kind
-from fairway.model.errors import FairwayError, InvalidInput
+from fairway.model.errors import FairwayError, NotFound
 from fairway.model.release import (
     Promotion,
     PromotionKind,
@@ -62,7 +62,7 @@ class Carrier:
     ) -> None:
         found = delivery.environment(promotion.environment)
         if found is None:
-            raise InvalidInput(
+            raise NotFound(
                 f"{delivery.name} has no environment {promotion.environment} any more",
                 code="no-environment",
             )

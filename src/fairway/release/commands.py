@@ -204,6 +204,21 @@ def rollback(
     return made
 
 
+def rollback_all(
+    db: Connection, who: Identity, every: Sequence[Asked], *, why: str = ""
+) -> list[Promotion]:
+    """Every service of an environment that has another good release. Raises as `rollback`."""
+    possible = [one for one in every if history.last_good(_lane(db, one)) is not None]
+    for one in every:
+        rights.require(db, who, DeliveryAction.ROLLBACK, one)
+    if not possible:
+        raise Conflict(
+            f"{every[0].environment.name} has no other good release of any service",
+            code="no-good-one",
+        )
+    return [rollback(db, who, one, why=why) for one in possible]
+
+
 def _target(db: Connection, what: Asked, lane: Sequence[Promotion], version: str) -> Release:
     good = history.good(lane)
     known = releases.some(db, good)
