@@ -42,6 +42,7 @@ from fairway.pipeline.runner import Runner, RunnerSettings, Tools
 from fairway.pipeline.secrets import Secrets
 from fairway.ports import Ports, RunnerPorts
 from fairway.queue.deliver import Deliverer
+from fairway.release.production import Production
 from fairway.settings import Settings, machine_arch
 from fairway.source.change_course import ChangeCourse
 from fairway.source.change_requests import ChangeRequests
@@ -98,6 +99,7 @@ class App:
             installation=self.installation,
             wake=self.wake,
             images=names,
+            production=Production(ports.database),
         )
         leases = Leases(self.secrets, self.installation, registry=registry, images=names)
         self.dispatch = LocalDispatch(ports.database, self.logs, leases, wake=self.wake)

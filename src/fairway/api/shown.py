@@ -88,6 +88,10 @@ def build(found: Build, slug: str, stages: Sequence[wire.Stage] = ()) -> wire.Bu
         started=clock.text(found.started),
         finished=clock.text(found.finished),
         stages=list(stages),
+        companions=[
+            wire.Companion(image=one.image, digest=one.digest, origin=one.origin)
+            for one in found.companions
+        ],
         **same,
     )
 

@@ -95,6 +95,10 @@ def _head(build: Build) -> list[str]:
         ("Author", clean(build.author_name or build.author)),
         ("Trigger", clean(build.trigger)),
         ("Target", clean(build.deploy_to)),
+        *(
+            ("Beside", f"{clean(one.image)} {short(one.digest)} ({clean(one.origin)})")
+            for one in build.companions
+        ),
         ("Params", " ".join(f"{name}={clean(value)}" for name, value in build.params.items())),
         ("Created", build.created),
         ("Took", took(build.started, build.finished)),

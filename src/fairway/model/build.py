@@ -39,6 +39,14 @@ class Retry(Struct, frozen=True, kw_only=True):
     descendants: bool = False  # the step's dependants too
 
 
+class Companion(Struct, frozen=True, kw_only=True):
+    """An image that a build's test environments run besides what the build makes."""
+
+    image: str  # its path in our registry
+    digest: str
+    origin: str = ""  # "production 1.4.0", or "candidate"
+
+
 class Build(Struct, frozen=True, kw_only=True):
     """A build as it is stored. Times in milliseconds UTC."""
 
@@ -77,6 +85,7 @@ class Build(Struct, frozen=True, kw_only=True):
     expanded: str = ""  # ... with its templates expanded; "" where that is the same
     changed: list[str] | None = None
     debug: bool = False
+    companions: list[Companion] = field(default_factory=list)
     created: int = 0
     started: int | None = None
     finished: int | None = None

@@ -16,7 +16,8 @@ from fairway.model.build import Build, BuildEvent, Retry
 from fairway.model.change_request import ChangeRequest
 from fairway.model.errors import BadFile, Conflict, Internal
 from fairway.model.repository import Repository
-from fairway.pipeline import making, pinning, planning, triggers
+from fairway.pipeline import companions, making, pinning, planning, triggers
+from fairway.pipeline.companions import Production
 from fairway.pipeline.compile import Renderer
 from fairway.pipeline.draft import Draft, Signatures, Sources, Templates
 from fairway.pipeline.facts import Installation, context_of
@@ -34,7 +35,7 @@ _WITHOUT_CHANGES: Final = frozenset({BuildEvent.TAG, BuildEvent.CUSTOM, BuildEve
 class Builds:
     """Makes builds and changes their course."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 all that making a build asks of others
         self,
         database: Database,
         sources: Sources,
@@ -44,13 +45,16 @@ class Builds:
         installation: Installation,
         wake: Wake,
         images: Images | None = None,
+        production: Production | None = None,
         renderer: Renderer | None = None,
     ) -> None:
         """`wake` is set when stages may have become ready; `images` None: no registry of ours;
+        `production` None: no environment is like it;
         `renderer` None: no templates but Starlark's.
         """
         self._renderer = renderer
         self._images = images
+        self._production = production
         self._database = database
         self._sources = sources
         self._signatures = signatures
@@ -149,9 +153,24 @@ class Builds:
         found = await pinning.missing(
             prepared.graphs, depends_on, self._images, repository=repository
         )
-        if not found:
+        if found:
+            said = "\n".join(str(one.error()) for one in found)
+            return Prepared(text=prepared.text, error=said)
+        return await self._with_companions(repository, prepared, self._images)
+
+    async def _with_companions(
+        self, repository: Repository, prepared: Prepared, images: Images
+    ) -> Prepared:
+        """What its test environments run besides; where one is missing, nothing starts."""
+        if self._production is None:
             return prepared
-        return Prepared(text=prepared.text, error="\n".join(str(one.error()) for one in found))
+        try:
+            beside = await companions.found(
+                prepared.graphs, self._production, images, repository=repository
+            )
+        except BadFile as error:
+            return Prepared(text=prepared.text, error=str(error))
+        return replace(prepared, companions=beside)
 
     async def _why_blocked(self, repository: Repository, text: str) -> str:
         """A protected repository's file must be signed, whatever began the build."""

@@ -11,7 +11,7 @@ from fairway.kit.aio import blocking
 from fairway.model.stage import Stage
 from fairway.model.status import Status
 from fairway.model.step import Step
-from fairway.pipeline import bindings, pinning
+from fairway.pipeline import bindings, companions, pinning
 from fairway.pipeline import compile as compiler
 from fairway.pipeline.compile import Context
 from fairway.pipeline.compile.environ import build_variables
@@ -87,7 +87,7 @@ class Leases:
             clone_password=taken.credential,
             registry=registry,
             registry_token=taken.credential,
-            built=_built(taken.images),
+            built={**companions.given(graph, taken.build.companions), **_built(taken.images)},
             workspace=taken.stage.workspace,
             fallback=fallback,
             log_limit=self._installation.log_limit_bytes,

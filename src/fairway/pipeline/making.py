@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection
 
 from fairway.kit import clock
@@ -64,6 +65,7 @@ def insert(
             slug=repository.slug,
         )
     values = _columns(draft) | {"repository": repository_id, "reason": reason}
+    values["companions"] = msgspec.to_builtins(prepared.companions)
     values["expanded"] = "" if prepared.text == draft.config else prepared.text
     status = Status.ERRORED if prepared.error else Status.BLOCKED if reason else Status.PENDING
     build = builds.create(db, values | {"status": status, "error": prepared.error})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from fairway.model.build import Companion
 from fairway.model.errors import BadFile, FairwayError
 from fairway.model.stage import NewStage, NewStep
 from fairway.model.status import Status
@@ -20,6 +21,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     stages: list[NewStage] = field(default_factory=list)
     error: str = ""
     graphs: dict[str, StageGraph] = field(default_factory=dict)  # of the stages that may run
+    companions: list[Companion] = field(default_factory=list)
 
 
 def prepare(text: str, context: Context) -> Prepared:

@@ -64,7 +64,7 @@ def carry(prepared: Prepared, retry: Retry, *, parent: Build, before: Before) ->
             stages.append(_again(new, retry, stage=stage, steps=steps, parent=parent))
         else:
             stages.append(_kept(new, stage, steps=steps, parent=parent))
-    return Prepared(stages=stages, error=prepared.error)
+    return Prepared(stages=stages, error=prepared.error, companions=parent.companions)
 
 
 def _stages_again(stages: Sequence[NewStage], retry: Retry, *, before: Before) -> Collection[str]:

@@ -55,6 +55,14 @@ class Stage(Struct, kw_only=True):
     steps: list[Step] = field(default_factory=list)
 
 
+class Companion(Struct, kw_only=True):
+    """An image that its test environments ran besides what it made."""
+
+    image: str
+    digest: str
+    origin: str = ""  # "production 1.4.0", or "candidate"
+
+
 class Build(Struct, kw_only=True):
     """One run of a repository's pipelines. `stages` only where a single build is shown."""
 
@@ -88,6 +96,7 @@ class Build(Struct, kw_only=True):
     started: str | None = None
     finished: str | None = None
     stages: list[Stage] = field(default_factory=list)
+    companions: list[Companion] = field(default_factory=list)
 
 
 class Trigger(Request):

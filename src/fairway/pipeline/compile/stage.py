@@ -19,6 +19,7 @@ from fairway.pipeline.compile.containers import (
 )
 from fairway.pipeline.compile.context import Context
 from fairway.pipeline.compile.edges import bypass, step_edges
+from fairway.pipeline.compile.privilege import builtin
 from fairway.pipeline.compile.workspace import Workspace, workspace
 from fairway.pipeline.graph import SecretRef, StageGraph, StepGraph, Volume
 
@@ -58,7 +59,11 @@ def _steps(place: Place, steps: Sequence[Step]) -> tuple[StepGraph, ...]:
     order = [*([clone] if clone else []), *(step.name for step in steps)]
     edges = step_edges(order, {step.name: step.depends_on for step in steps}, clone=clone)
     about = subject(place.context)
-    matched = [step for step in steps if judge(step.when, about, instance=True).matched]
+    matched = [
+        step
+        for step in steps
+        if judge(step.when, about, instance=True).matched and not left_out(step, place.context)
+    ]
     gone = {step.name for step in steps} - {step.name for step in matched}
     edges = bypass(edges, gone)
     make = exec_step if place.pipeline.type == "exec" else container_step
@@ -68,6 +73,14 @@ def _steps(place: Place, steps: Sequence[Step]) -> tuple[StepGraph, ...]:
         for number, step in enumerate(matched, len(first) + 1)
     ]
     return (*first, *rest)
+
+
+def left_out(step: Step, context: Context) -> bool:
+    """Whether a step deploys, in a build of a pull request: no file's word lets it.
+
+    What enforces it is that such a build has no rights to deploy; this spares it the refusal.
+    """
+    return context.build.event == "pull_request" and builtin(step, context) == "apply"
 
 
 def _volumes(pipeline: Pipeline) -> tuple[Volume, ...]:

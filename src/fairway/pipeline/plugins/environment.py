@@ -37,6 +37,7 @@ class EnvironmentPlugin:
     async def run(self, job: Job) -> PluginEnd:
         """Start it, and stay until cancelled. Raises as `ComposeEnvironments.run`."""
         settings = Settings(job.environment)
+        await _tell_companions(job, settings.items("realistic"))
         kind = one_kind(settings, _KINDS)
         if kind == "compose":
             await self._composed(job, settings)
@@ -63,6 +64,14 @@ class EnvironmentPlugin:
         asked = in_namespace(job, settings)
         objects = await self._objects.read(job, settings, kind=kind, namespace=asked.name)
         await self._namespaces.run(asked, objects, job.log, job.up)
+
+
+async def _tell_companions(job: Job, names: list[str]) -> None:
+    """Say what of production runs here; what they are was decided when the build was made."""
+    for name in names:
+        path = job.built.get(name)
+        words = f"{name} runs as {path}" if path else f"nothing is known here of {name}"
+        await job.log(f"[fairway] realistic: {words}\n".encode())
 
 
 def composed(job: Job, settings: Settings) -> Wanted:
