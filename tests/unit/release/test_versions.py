@@ -9,8 +9,20 @@ from hypothesis import strategies as st
 from fairway.release import versions
 from fairway.release.versions import Version
 
-ORDER = """1.0.0-alpha 1.0.0-alpha.1 1.0.0-alpha.beta 1.0.0-beta 1.0.0-beta.2 1.0.0-beta.11
-1.0.0-rc.1 1.0.0 1.0.1-rc.1 1.0.1 1.1.0 2.0.0""".split()
+ORDER = [
+    "1.0.0-alpha",
+    "1.0.0-alpha.1",
+    "1.0.0-alpha.beta",
+    "1.0.0-beta",
+    "1.0.0-beta.2",
+    "1.0.0-beta.11",
+    "1.0.0-rc.1",
+    "1.0.0",
+    "1.0.1-rc.1",
+    "1.0.1",
+    "1.1.0",
+    "2.0.0",
+]
 
 
 def test_precedence_is_that_of_the_specification() -> None:
