@@ -17,11 +17,12 @@ from fairway.model.events import (
     PromotionChanged,
     RefUpdated,
     ReleaseCreated,
+    RolloutChanged,
 )
 from fairway.queue.deliver import Handler
 
 Reactions = Mapping[str, Handler]
-TOLD: Final = (BuildFinished, ReleaseCreated, PromotionChanged)
+TOLD: Final = (BuildFinished, ReleaseCreated, PromotionChanged, RolloutChanged)
 
 # handler                     takes                            and does
 STORY: Final[Sequence[tuple[str, tuple[type[Event], ...], str]]] = (

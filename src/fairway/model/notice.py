@@ -88,6 +88,8 @@ class Message(Struct, frozen=True, kw_only=True):
     stream: str  # what comes after one another: a branch, a service in an environment
     content: Content
     details: tuple[Detail, ...] = ()
+    application: str = ""  # of a deployment: its rollouts are told in its message
+    progress: str = ""  # ... how far they are
     silent: bool = False
     held: bool = False  # until the outcome is known: only a change of it is told
     wanted: int = 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fairway.kit.secret import Secret
-from fairway.model.notice import Channel, Content, Detail, Message
+from fairway.model.notice import Channel, Content, Detail, Message, Outcome
 
 
 class Answer(Struct, frozen=True):
@@ -58,12 +58,9 @@ class Speaker(Protocol):
         ...
 
 
-class Patience(Struct, frozen=True):
-    """How long to wait before the next try, seconds."""
-
-    seconds: float
-
-
-def plain(content: Content) -> str:
-    """A message as text."""
-    return "\n".join((content.title, *content.lines))
+def now(message: Message) -> Content:
+    """What a message says, with how far its rollout is while it goes on."""
+    content = message.content
+    if not message.progress or content.outcome is not Outcome.OPEN:
+        return content
+    return structs.replace(content, lines=(*content.lines, message.progress))

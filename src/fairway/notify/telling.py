@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection
 
 from fairway.kit.aio import Wake
 from fairway.model.events import BuildFinished, Event
-from fairway.model.notice import Channel
+from fairway.model.notice import Channel, Topic
 from fairway.model.scope import SYSTEM
 from fairway.model.status import Status
 from fairway.notify import wanted
@@ -37,9 +39,28 @@ def _tell(db: Connection, event: Event, url: str) -> bool:
     if tidings is None:
         return False
     known = {one.name: one for one in channels.listing(db)}
+    told = along(db, list(known.values()), tidings)
     for name, transitions in wanted.interested(rules, tidings).items():
-        write(db, known[name], tidings, transitions=transitions)
+        if name not in told:
+            write(db, known[name], tidings, transitions=transitions)
     return True
+
+
+def along(db: Connection, known: Sequence[Channel], tidings: Tidings) -> set[str]:
+    """Tell of a rollout in the messages of the deployment that brought it. Returns the names of the
+    channels that have one: there it has no message of its own."""
+    if tidings.topic is not Topic.ROLLOUT or not tidings.place.application:
+        return set()
+    told = set()
+    for channel in known:
+        found = messages.deployment(db, channel.id, tidings.place.application)
+        if found is None:
+            continue
+        told.add(channel.name)
+        changed = wanted.along(found, tidings)
+        if changed is not None:
+            messages.want(db, changed)
+    return told
 
 
 def write(db: Connection, channel: Channel, tidings: Tidings, *, transitions: bool) -> None:

@@ -7,7 +7,13 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from fairway.model.events import BuildFinished, Event, PromotionChanged, ReleaseCreated
+from fairway.model.events import (
+    BuildFinished,
+    Event,
+    PromotionChanged,
+    ReleaseCreated,
+    RolloutChanged,
+)
 from fairway.model.notice import Content, Detail, Outcome, Topic
 from fairway.model.release import PromotionKind, PromotionState, ReleaseState
 from fairway.model.status import Status
@@ -18,6 +24,8 @@ _WORDS: Final = {
     PromotionKind.ROLLBACK: "is rolled back to in",
     PromotionKind.REVERT: "is returned to in",
 }
+_DEGRADED: Final = "Degraded"
+_PHASES: Final = {"Healthy": Outcome.SUCCESS, _DEGRADED: Outcome.FAILURE}
 _NEWS: Final = frozenset({PromotionState.FAILED, PromotionState.REJECTED})
 
 
@@ -26,6 +34,7 @@ class Place(Struct, frozen=True, kw_only=True):
 
     repository: str = ""
     environment: str = ""  # delivery/environment
+    application: str = ""  # an Argo CD Application
 
 
 class Tidings(Struct, frozen=True, kw_only=True):
@@ -61,6 +70,8 @@ def of(event: Event, url: str, *, build: BuildFacts | None = None) -> Tidings | 
             return _release(event, url)
         case PromotionChanged():
             return _promotion(event, url)
+        case RolloutChanged():
+            return _rollout(event, url)
     return None
 
 
@@ -127,7 +138,9 @@ def _promotion(event: PromotionChanged, url: str) -> Tidings:
         topic=Topic.DEPLOYMENT,
         key=f"deployment/{event.promotion}",
         stream=f"deployment/{event.delivery}/{event.environment}/{event.service}",
-        place=Place(environment=f"{event.delivery}/{event.environment}"),
+        place=Place(
+            environment=f"{event.delivery}/{event.environment}", application=event.application
+        ),
         content=Content(
             title=title,
             lines=tuple(lines),
@@ -156,6 +169,35 @@ def _promotion_detail(event: PromotionChanged, state: PromotionState) -> Detail:
         text=text,
         alarm=state in _NEWS,
     )
+
+
+def _rollout(event: RolloutChanged, url: str) -> Tidings:
+    """A rollout: its deployment's message tells of it, or its own where none brought it."""
+    said = progress(event)
+    return Tidings(
+        topic=Topic.ROLLOUT,
+        key=f"rollout/{event.uid}/{event.revision}",
+        stream=f"rollout/{event.cluster}/{event.namespace}/{event.name}",
+        place=Place(application=event.application),
+        content=Content(
+            title=f"{event.namespace}/{event.name} in {event.cluster}: {event.phase}",
+            lines=(said, *event.images),
+            outcome=_PHASES.get(event.phase, Outcome.OPEN),
+            link=f"{url}/rollouts/{event.cluster}/{event.namespace}/{event.name}",
+        ),
+        detail=Detail(key=said[:200], text=said, alarm=event.phase == _DEGRADED),
+    )
+
+
+def progress(event: RolloutChanged) -> str:
+    """How far a rollout is, in a line."""
+    bar = round(event.weight / 10)
+    parts = [f"{event.name} {event.phase}", f"{'█' * bar}{'░' * (10 - bar)} {event.weight} %"]
+    if event.steps:
+        parts.append(f"step {event.step} of {event.steps}")
+    if event.message:
+        parts.append(event.message)
+    return ", ".join(parts)
 
 
 def _digest(text: str) -> str:

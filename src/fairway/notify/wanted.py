@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from fairway.model.notice import Channel, ChannelKind, Message, Outcome, Rule
+from fairway.model.notice import Channel, ChannelKind, Detail, Message, Outcome, Rule, Topic
 from fairway.notify.tidings import Place, Tidings
 
 _DETAILS: Final = 200  # of one message: a thread that grows for ever helps nobody
@@ -50,6 +50,7 @@ def first(channel: Channel, tidings: Tidings, *, transitions: bool, last: str) -
         stream=tidings.stream,
         content=tidings.content,
         details=(tidings.detail,) if tidings.detail else (),
+        application=tidings.place.application if tidings.topic is Topic.DEPLOYMENT else "",
     )
     return _hushed(made, channel, transitions=transitions, last=last)
 
@@ -63,11 +64,7 @@ def later(
     """
     if before.content.outcome is not Outcome.OPEN:
         return None
-    details = before.details
-    detail = tidings.detail
-    new = detail is not None and all(one.key != detail.key for one in details)
-    if detail is not None and new and len(details) < _DETAILS:
-        details = (*details, detail)
+    details = _more(before.details, tidings.detail)
     if before.content == tidings.content and details == before.details:
         return None
     changed = replace(
@@ -78,6 +75,23 @@ def later(
         due=0,
     )
     return _hushed(changed, channel, transitions=transitions, last=last)
+
+
+def along(before: Message, tidings: Tidings) -> Message | None:
+    """A deployment's message with news of its rollout; None where they are none."""
+    details = _more(before.details, tidings.detail)
+    progress = tidings.content.lines[0]
+    if (before.progress, before.details) == (progress, details):
+        return None
+    wanted = before.wanted + (before.progress != progress)
+    return replace(before, progress=progress, details=details, wanted=wanted, due=0)
+
+
+def _more(details: tuple[Detail, ...], detail: Detail | None) -> tuple[Detail, ...]:
+    known = {one.key for one in details}
+    if detail is None or detail.key in known or len(details) >= _DETAILS:
+        return details
+    return (*details, detail)
 
 
 def _hushed(made: Message, channel: Channel, *, transitions: bool, last: str) -> Message:

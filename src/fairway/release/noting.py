@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from fairway.kit import clock
 from fairway.model.events import PromotionChanged
 from fairway.model.release import Promotion, PromotionKind, PromotionState
-from fairway.release import history
+from fairway.release import deliveries, history
 from fairway.store import audit, outbox, promotions, releases
 
 _OPEN = (PromotionState.WAITING, PromotionState.RUNNING)
@@ -38,8 +38,16 @@ def tell(db: Connection, one: Promotion) -> None:
         actor=one.actor,
         why=one.why,
         commit=one.commit,
+        application=_application(db, one),
     )
     outbox.append(db, event)
+
+
+def _application(db: Connection, one: Promotion) -> str:
+    """Which Application follows; "" once the Delivery is gone, or leaves the environment out."""
+    delivery = deliveries.kept(db).get(one.delivery)
+    environment = delivery.environment(one.environment) if delivery else None
+    return environment.application_of(one.service) if environment else ""
 
 
 def offered(db: Connection, what: Promotion) -> Promotion:

@@ -19,6 +19,19 @@ def find(db: Connection, channel: int, key: str) -> Message | None:
     return _message(row) if row else None
 
 
+def deployment(db: Connection, channel: int, application: str) -> Message | None:
+    """The newest deployment by this Application that has not ended yet."""
+    query = (
+        select(message)
+        .where(message.c.channel == channel, message.c.application == application)
+        .where(message.c.outcome == str(Outcome.OPEN))
+        .order_by(message.c.id.desc())
+        .limit(1)
+    )
+    row = db.execute(query).mappings().first()
+    return _message(row) if row else None
+
+
 def last_outcome(db: Connection, channel: int, stream: str, *, but: str) -> str:
     """What came of the newest ended message of a stream, besides the one of key `but`."""
     query = (
@@ -90,6 +103,8 @@ def _values(what: Message) -> dict[str, Any]:
     return {
         "content": msgspec.to_builtins(what.content),
         "details": msgspec.to_builtins(what.details),
+        "application": what.application,
+        "progress": what.progress,
         "silent": what.silent,
         "held": what.held,
         "outcome": str(what.content.outcome),

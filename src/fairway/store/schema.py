@@ -739,6 +739,8 @@ message = Table(
     Column("stream", String(511), nullable=False),
     _json("content"),
     _json("details", "[]"),
+    _text("application"),
+    _text("progress"),
     _flag("silent"),
     _flag("held"),
     _text("outcome"),  # of the content: success | failure | "" while it goes on

@@ -7,7 +7,7 @@ import pytest
 from fairway.access.keyring import Keyring
 from fairway.kit.aio import Wake
 from fairway.kit.secret import Secret
-from fairway.model.events import PromotionChanged
+from fairway.model.events import PromotionChanged, RolloutChanged
 from fairway.model.notice import Channel, ChannelKind, Rule
 from fairway.notify import keeping
 from fairway.notify.channel import Speaker
@@ -64,6 +64,24 @@ class Chat:
             state=state,
             step=step,
             message=message,
+            application="catalogue-production",
+        )
+        await self.telling.tell(event, "event/1")
+
+    async def roll(
+        self, phase: str, weight: int, application: str = "catalogue-production"
+    ) -> None:
+        event = RolloutChanged(
+            cluster="home",
+            namespace="production",
+            name="catalogue",
+            uid="u1",
+            revision=2,
+            phase=phase,
+            step=weight // 20,
+            steps=5,
+            weight=weight,
+            application=application,
         )
         await self.telling.tell(event, "event/1")
 

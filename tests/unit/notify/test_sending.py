@@ -262,3 +262,32 @@ def test_a_channel_without_an_address_or_a_secret_is_refused(chat: Chat) -> None
         assert told.value.code == code
     with pytest.raises(NotFound):
         chat.database.write_now(keeping.remove, "ada", "ghost")
+
+
+async def test_a_rollout_is_told_in_the_message_of_the_deployment_that_brought_it(
+    chat: Chat,
+) -> None:
+    await chat.hear("running", step="sync")
+    for phase, weight in (("Progressing", 20), ("Progressing", 20), ("Paused", 40)):
+        await chat.roll(phase, weight)
+        await settled(chat)
+    root = chat.workspace.roots("C1")[0]
+    assert "████░░░░░░ 40 %, step 2 of 5" in root["attachments"][0]["text"]
+    await chat.hear("passed")
+    await chat.roll("Healthy", 100)
+    await settled(chat)
+    first, late = chat.workspace.roots("C1")
+    assert "%" not in first["attachments"][0]["text"]
+    assert len(chat.workspace.thread(first["ts"])) == 4
+    assert "Healthy" in late["text"]  # nothing was under way any more
+
+
+async def test_a_rollout_that_no_deployment_brought_has_a_message_of_its_own(chat: Chat) -> None:
+    await chat.hear("running", step="sync")
+    for phase, weight in (("Progressing", 20), ("Degraded", 0)):
+        await chat.roll(phase, weight, application="")
+        await settled(chat)
+    own = chat.workspace.roots("C1")[1]
+    assert "Degraded" in own["text"]
+    assert own["attachments"][0]["color"] == "#e01e5a"
+    assert [m["reply_broadcast"] for m in chat.workspace.thread(own["ts"])] == [False, True]

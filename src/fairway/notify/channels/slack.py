@@ -17,7 +17,7 @@ import msgspec
 from fairway.kit.secret import Secret
 from fairway.model.errors import Forbidden, Unavailable
 from fairway.model.notice import Channel, Content, Detail, Message, Outcome
-from fairway.notify.channel import Answer, Sender
+from fairway.notify.channel import Answer, Sender, now
 from fairway.notify.patience import TooFast
 
 API: Final = "https://slack.com/api"
@@ -42,7 +42,7 @@ class Slack:
 
     async def post(self, channel: Channel, key: Secret, message: Message) -> str:
         """`chat.postMessage`. Returns the message's timestamp, which is its name."""
-        body = {"channel": channel.address, **shown(message.content)}
+        body = {"channel": channel.address, **shown(now(message))}
         body["metadata"] = self._metadata(message.key)
         return str((await self._call(channel, key, "chat.postMessage", body))["ts"])
 
@@ -54,7 +54,7 @@ class Slack:
 
     async def edit(self, channel: Channel, key: Secret, message: Message) -> None:
         """`chat.update`."""
-        body = {"channel": channel.address, "ts": message.remote, **shown(message.content)}
+        body = {"channel": channel.address, "ts": message.remote, **shown(now(message))}
         body["metadata"] = self._metadata(message.key)
         await self._call(channel, key, "chat.update", body)
 

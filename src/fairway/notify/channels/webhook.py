@@ -18,7 +18,7 @@ from fairway.kit import clock
 from fairway.kit.secret import Secret
 from fairway.model.errors import Unavailable
 from fairway.model.notice import Channel, Detail, Message
-from fairway.notify.channel import Sender
+from fairway.notify.channel import Sender, now
 
 POSTED: Final = "webhook"  # there is nothing to edit
 
@@ -72,7 +72,7 @@ class Webhook:
 
 def payload(message: Message) -> dict[str, object]:
     """What a request holds."""
-    content = message.content
+    content = now(message)
     return {
         "key": message.key,
         "version": message.wanted,

@@ -368,6 +368,8 @@ def upgrade() -> None:
         sa.Column("stream", sa.String(length=511), nullable=False),
         sa.Column("content", sa.JSON(), server_default="{}", nullable=False),
         sa.Column("details", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("application", sa.Text(), server_default="", nullable=False),
+        sa.Column("progress", sa.Text(), server_default="", nullable=False),
         sa.Column("silent", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("held", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("outcome", sa.Text(), server_default="", nullable=False),
