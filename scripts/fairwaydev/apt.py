@@ -16,6 +16,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "images": ("mmdebstrap",),
     "clients": ("git", "skopeo", "buildah", "docker-registry", "busybox-static"),
     "load": ("wrk",),  # benchmarks only
+    "browser": ("chromium-headless-shell",),  # 60 MB; tests are skipped where it cannot be had
     "kubernetes": (
         "containerd",
         "runc",
@@ -81,7 +82,20 @@ def provide(part: str) -> None:
     packages = NEEDS[part]
     if part == "images" and os.geteuid() != 0:
         packages = (*packages, "uidmap")  # mmdebstrap's way to unpack without root
-    install(part, packages)
+    if part == "browser":
+        _install_if_may(part, packages)
+    else:
+        install(part, packages)
+
+
+def _install_if_may(part: str, packages: tuple[str, ...]) -> None:
+    """For what tests do without: a test of it is skipped then."""
+    if any(map(shutil.which, ("chromium", "chrome", "google-chrome"))):
+        return
+    try:
+        install(part, packages)
+    except Failed as error:
+        detail(f"the tests of it are skipped: {error}")
 
 
 def engine_answers() -> str:

@@ -68,7 +68,7 @@ SUITES: dict[str, Suite] = {
     "protocol": Suite(
         "real clients against our protocols",
         ("tests/protocol",),
-        ("clients", "images", "postgres", "docker", "native"),
+        ("clients", "images", "browser", "postgres", "docker", "native"),
         minutes=20,
     ),
     "e2e": Suite(

@@ -33,6 +33,13 @@ def address() -> str:
         return str(probe.getsockname()[0])
 
 
+class Far(Server):
+    """A server at the address that EndpointSlices may name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, host=address())
+
+
 @dataclass
 class Town:
     """What tests do with it."""

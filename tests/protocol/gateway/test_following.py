@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from gatewaybench import Load, Server, free_port, until
-from gatewaytown import SPACE, Town, address, end, get, town
+from gatewaytown import SPACE, Far, Town, end, get, town
 
 from fairway.gateway import localhost, own
 from fairway.gateway.live import Share
@@ -21,42 +21,10 @@ from fairway.gateway.snapshot import CONTROLLER, INGRESS_CONTROLLER, Composed, W
 from fairway.gateway.watching import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE, INGRESS_CLASS
 from fairway.kit.aio import blocking
 from fairway.kube.kind import CUSTOM_RESOURCE_DEFINITION, SECRET, SERVICE
-from fairway.native.programs import Programs
 from fairway.supervise.component import State
 from fairway.testing.apiserver import ApiServer
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture
-def crds(native: Programs) -> Path:
-    return native.folder / "crds" / "gateway-api"
-
-
-@pytest.fixture
-async def here(tmp_path: Path, server: ApiServer, crds: Path) -> AsyncIterator[Town]:
-    root = tmp_path / "gw"
-    try:
-        async with town(root, server.admin, crds) as found:
-            yield found
-            for route in await found.kube.list(HTTP_ROUTE):
-                meta = route["metadata"]
-                await found.kube.delete(HTTP_ROUTE, meta["name"], meta["namespace"])
-    finally:
-        await end(root)
-
-
-class Far(Server):
-    """A server at the address that EndpointSlices may name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name, host=address())
-
-
-@pytest.fixture
-async def a() -> AsyncIterator[Server]:
-    async with Far("a").run() as server:
-        yield server
 
 
 @pytest.fixture
