@@ -134,6 +134,29 @@ def test_a_cancelled_build_leaves_no_namespace(cluster: Town) -> None:
     eventually(lambda: not namespaces(cluster))
 
 
+def test_a_namespace_that_a_crash_left_goes_when_its_build_has_ended_meanwhile(
+    cluster: Town,
+) -> None:
+    """Fairway dies, the build is cancelled while there is no runner, and then one starts."""
+    repo = cluster.repository()
+    text = steps(HEAD.replace('"CALL"', "echo begun, sleep 300"))
+    number = repo.start(text, {"deploy/web.yaml": web()})
+    repo.says(number, "begun")
+    [left] = namespaces(cluster)
+    cluster.kill()
+    try:
+        with cluster.serving("server", "git", "controllers"):
+            assert repo.cli("cancel", str(number)).code == 0
+            assert repo.ended(number).status == "cancelled"
+            assert namespaces(cluster) == [left]
+    finally:
+        cluster.up()
+    eventually(lambda: not namespaces(cluster))
+    assert repo.build(text.replace("sleep 300", "true"), {"deploy/web.yaml": web()}).status == (
+        "passed"
+    )
+
+
 APPLY = """
         steps:
         - name: deploy

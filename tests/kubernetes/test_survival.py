@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -83,13 +82,6 @@ def serves(town: Town, host: str) -> None:
     eventually(lambda: "web-" in town.fetch("writer", "web", 80))
 
 
-def end_fairway(town: Town, number: int) -> None:
-    """End Fairway's own process, and nothing else."""
-    pid = json.loads((town.data / "run" / "fairway.json").read_text())["pid"]
-    os.kill(pid, number)
-    eventually(lambda: processes.identify(pid) is None)
-
-
 def kill(pids: set[int]) -> None:
     """All at once."""
     for pid in pids:
@@ -109,7 +101,7 @@ def test_a_restart_of_fairway_leaves_pods_running_and_traffic_flowing(
     victim: Town, number: int
 ) -> None:
     host, before, pids = address(victim), containers(victim), victim.pids()
-    end_fairway(victim, number)
+    victim.kill(number)
     assert answers(host)
     assert victim.fetch("writer", "web", 80)
     victim.up()
@@ -147,7 +139,7 @@ def test_everything_killed_at_once_comes_back_with_objects_and_volumes(victim: T
 
 def test_everything_and_fairway_killed_at_once_comes_back(victim: Town) -> None:
     host = address(victim)
-    end_fairway(victim, signal.SIGKILL)
+    victim.kill()
     kill(everything(victim))
     victim.up()
     serves(victim, host)
@@ -156,7 +148,7 @@ def test_everything_and_fairway_killed_at_once_comes_back(victim: Town) -> None:
 def test_a_reboot_is_survived(victim: Town) -> None:
     """All processes gone, mounts gone, namespaces, devices, routes, rules and groups gone."""
     host, plan, paths = address(victim), victim.plan, victim.paths
-    end_fairway(victim, signal.SIGKILL)
+    victim.kill()
     kill(everything(victim))
     for folder in (paths.folder, paths.run):
         leftovers.unmount(folder)

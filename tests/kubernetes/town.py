@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -22,8 +23,9 @@ from fairway.cluster import host
 from fairway.cluster.layout import Layout, layout
 from fairway.cluster.plan import ClusterPlan
 from fairway.cluster.setting_up import read_plan
+from fairway.kit import processes
+from fairway.kit.net import free_port
 from fairway.native import programs
-from fairway.testing.http import free_port
 
 T = TypeVar("T")
 
@@ -167,6 +169,31 @@ class Town(Ground):
     def stop(self) -> None:
         """`fairway down`: everything ends, data stays."""
         self.ok("down", "--data", str(self.data))
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """End Fairway's own process by a signal, and nothing else."""
+        pid = json.loads((self.data / "run" / "fairway.json").read_text())["pid"]
+        os.kill(pid, number)
+        eventually(lambda: processes.identify(pid) is None)
+
+    @contextlib.contextmanager
+    def serving(self, *roles: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A process of these roles on the same data, beside others; told to end with the block."""
+        words = [word for role in roles for word in ("--role", role)]
+        words += ["--data", str(self.data), "--port", str(self.port)]
+        log = self.folder / f"{'-'.join(roles)}.log"
+        with log.open("wb") as out:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "fairway", "serve", *words],
+                env=self.environment, cwd=self.folder, stdout=out, stderr=out,
+            )  # fmt: skip
+        try:
+            if "server" in roles:
+                eventually(lambda: self.run("get", "repos").code == 0)
+            yield child
+        finally:
+            child.send_signal(signal.SIGTERM)
+            assert child.wait(WAIT_S) == 0, log.read_text()
 
     def pids(self) -> dict[str, int]:
         """The process of each component."""
