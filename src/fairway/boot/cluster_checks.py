@@ -42,7 +42,7 @@ def run_checks(settings: Settings) -> list[Found]:
         token = token_file(settings.data).read_text(encoding="utf-8").strip()
     except OSError:
         return [*found, Found("clusters", WARN, "the admin's token cannot be read: not asked")]
-    api = Api(running.url, token, timeout_s=_ASK_S)
+    api = Api(running.url, token, timeout_s=_ASK_S, ca=running.ca)
     try:
         return [*found, *_parts(api), *_clusters(api)]
     except FairwayError as error:

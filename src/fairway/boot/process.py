@@ -30,6 +30,7 @@ class Running(Struct, frozen=True):
     url: str
     version: str
     started: int
+    ca: str = ""  # PEM file by which its certificate is known; "": the machine's authorities
 
 
 def run_file(data: Path) -> Path:
@@ -42,14 +43,17 @@ def log_file(data: Path) -> Path:
     return data / "run" / "fairway.log"
 
 
-def write_down(data: Path, url: str, version: str) -> None:
+def write_down(data: Path, url: str, version: str, *, ca: str = "") -> None:
     """Write down this process as the one of `data`."""
-    _write(run_file(data), os.getpid(), url, version)
+    known = str(Path(ca).absolute()) if ca else ""
+    _write(run_file(data), os.getpid(), url, version, ca=known)
 
 
-def _write(path: Path, pid: int, url: str, version: str) -> None:
+def _write(path: Path, pid: int, url: str, version: str, *, ca: str = "") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    one = Running(pid=pid, birth=birth(pid) or 0, url=url, version=version, started=clock.now())
+    one = Running(
+        pid=pid, birth=birth(pid) or 0, url=url, version=version, started=clock.now(), ca=ca
+    )
     replace_file(path, msgspec.json.encode(one))
 
 

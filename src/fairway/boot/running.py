@@ -136,7 +136,8 @@ async def _run(app: App, opened: Opened, docker: Docker | None, ways: _Ways) -> 
         _start_delivery(group, app, opened, served)
         group.create_task(app.run(), name="app")
         if listens:
-            process.write_down(settings.data, settings.local_url, __version__)
+            ca = settings.http.tls_cert
+            process.write_down(settings.data, settings.local_url, __version__, ca=ca)
 
 
 def _start_delivery(

@@ -71,6 +71,9 @@ def test_a_server_s_own_certificate_may_stand_for_its_authority(
         assert (refused.returncode, "CERTIFICATE_VERIFY" in refused.stderr) == (2, True)
         taken = served.fairway(*words, "--ca", str(cert), data=served.token + "\n")
         assert taken.returncode == 0, taken.stderr
+        said = served.fairway("doctor", "--data", str(served.data), "-o", "json").stdout
+        found = {one["name"]: one["found"] for one in json.loads(said)["items"]}
+        assert "does not tell" not in found.get("clusters", "")  # it asks by that certificate
 
 
 @pytest.mark.parametrize(
