@@ -24,8 +24,12 @@ _OPTIONS: dict[str, Any] = {
 @click.argument("name", required=False, default="")
 @output.format_option
 @repo_option
+@click.option("--cluster", default="in-cluster", help="Rollouts and analyses: of this cluster.")
+@click.option("--namespace", default="", help="Rollouts and analyses: of this namespace.")
 @connected
-def describe(session: Session, kind: str, name: str, *, output: str, repo: str) -> None:
+def describe(
+    session: Session, kind: str, name: str, *, output: str, repo: str, **where: str
+) -> None:
     """Tell all about one thing: `describe build 12`, `describe repo org/app`, or `describe 12`.
 
     A build comes with its steps, why it waits, its tests, slowest tests, and coverage with its
@@ -37,7 +41,7 @@ def describe(session: Session, kind: str, name: str, *, output: str, repo: str) 
     if found is kinds.BUILDS:
         _describe_build(session, name, form=output, repo=repo)
         return
-    item = getting.find_one(session, found, name, {**_OPTIONS, "repo": repo})
+    item = getting.find_one(session, found, name, {**_OPTIONS, "repo": repo, **where})
     _print(found.one, item, form=output, label=found.label(item), human=fields(item))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fairway.cli import kinds, output
+from fairway.cli import kinds, kinds_cluster, output
 from fairway.cli.session import (
     Session,
     build_of,
@@ -29,6 +29,9 @@ class Query:
 
     def fetch(self, session: Session) -> list[Any]:
         """The items now."""
+        if self.kind.objects:
+            found = kinds_cluster.fetch(session, self.kind, **self.params)
+            return found[: self.limit] if self.limit else found
         asked = self.limit if self.kind.pages else 0
         found = list(session.api.pages(self.path, self.kind.item, self.params, limit=asked))
         return found[: self.limit] if self.limit else found
@@ -51,6 +54,8 @@ class Query:
 @click.option("-e", "--env", "environment", default="", help="Deliveries: this environment.")
 @click.option("--service", default="", help="Deliveries: this service.")
 @click.option("--delivery", default="", help="Deliveries: of this Delivery.")
+@click.option("--cluster", default="in-cluster", help="Rollouts and analyses: of this cluster.")
+@click.option("--namespace", default="", help="Rollouts and analyses: of this namespace.")
 @click.option("-A", "--all", "all_repos", is_flag=True, help="Of every repository.")
 @click.option("-n", "--limit", type=click.IntRange(1, 10_000), default=30, show_default=True)
 @click.option("-w", "--watch", is_flag=True, help="Go on with what changes.")
@@ -65,7 +70,7 @@ def get(
 
     Kinds: repos, builds, images, runners, queue, events, audit, crons, secrets, tokens, users,
     orgs, clusters, components, parked, change-requests, releases, envs, deployments,
-    approvals.
+    approvals, rollouts, analysisruns.
     """
     found = kinds.named(kind)
     form = options["output"]
@@ -97,6 +102,8 @@ def make_query(session: Session, kind: kinds.Kind, options: dict[str, Any]) -> Q
         params |= {"repository": slug, "build": number}
     if kind is kinds.REPOSITORIES:
         params["organisation"] = options["org"]
+    if kind.objects:
+        params = {"cluster": options["cluster"], "namespace": options["namespace"]}
     return Query(kind, path, params, options["limit"])
 
 

@@ -25,4 +25,5 @@ class Kind(Struct, frozen=True, kw_only=True):
     repository: str = "no"  # no | filter (when one is known) | needed (part of the path)
     detail: str = ""  # path of one by its name, "" where the list is searched
     events: tuple[str, ...] = ()  # whose coming makes `-w` look again
+    objects: str = ""  # of a cluster: their collection's name in the Kubernetes API
     pages: bool = True

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from fairway.cli.kind import Cell, Kind
 from fairway.cli.kinds_change import CHANGES
+from fairway.cli.kinds_cluster import ANALYSIS_RUNS, ROLLOUTS
 from fairway.cli.kinds_notify import CHANNELS, NOTICES, RULES
 from fairway.cli.kinds_people import GRANTS, RIGHTS, TEAMS
 from fairway.cli.kinds_release import ALL as DELIVERED
@@ -348,7 +349,8 @@ EVENTS: Final = Kind(
 
 ALL: Final = (
     REPOSITORIES, BUILDS, IMAGES, RUNNERS, QUEUE, EVENTS, AUDIT, CRONS, SECRETS, TOKENS, USERS,
-    ORGANISATIONS, TEAMS, RIGHTS, CHANNELS, RULES, NOTICES, CLUSTERS, COMPONENTS, PARKED, CHANGES, *DELIVERED,
+    ORGANISATIONS, TEAMS, RIGHTS, CHANNELS, RULES, NOTICES, CLUSTERS, COMPONENTS, PARKED, CHANGES,
+    *DELIVERED, ANALYSIS_RUNS, ROLLOUTS,
 )  # fmt: skip
 
 
