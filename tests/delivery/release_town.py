@@ -61,6 +61,7 @@ from fairway.testing.fleet import StaticFleet
 from fairway.testing.waiting import eventually
 
 REGISTRY = "registry.test:5000"
+WAIT_S = 80.0  # a loaded machine is slow
 CHART = {
     "Chart.yaml": "apiVersion: v2\nname: catalogue\nversion: 0.0.0  # Fairway's\n",
     "values.yaml": """\
@@ -357,7 +358,7 @@ class Town:
             found = await self.releases()
             return found[0] if len(found) >= count and found[0].state == state else None
 
-        return await eventually(f"a release is {state}", ask)
+        return await eventually(f"a release is {state}", ask, seconds=WAIT_S)
 
     async def until(self, environment: str, state: str, *, version: str = "") -> Promotion:
         """The newest promotion there is in this state."""
@@ -370,7 +371,7 @@ class Town:
             return None
 
         try:
-            return await eventually(f"{environment} has {state} {version}", ask)
+            return await eventually(f"{environment} has {state} {version}", ask, seconds=WAIT_S)
         except AssertionError as error:
             raise AssertionError(f"{error}: {(await self.lane(environment))[:2]}") from None
 

@@ -10,7 +10,8 @@ from fairway.access.authorise import Action, allowed_on_image
 from fairway.access.identity import Identity
 from fairway.access.tokens import Tokens
 from fairway.image.registry.access import Action as ImageAction
-from fairway.store import registry
+from fairway.model.token import TokenScope
+from fairway.store import registry, releases
 from fairway.store.database import Database
 
 _ACTIONS: Final = {
@@ -49,5 +50,21 @@ class IdentityRights:
 
 
 def _allowed(db: Connection, identity: Identity, name: str) -> frozenset[Action]:
+    home = releases.home_of(db, name)
+    if home:
+        return _delivered(db, identity, name.removeprefix(home).lstrip("/"))
     visibility = registry.visibility(db, name)
     return allowed_on_image(db, identity, name, visibility=visibility)
+
+
+def _delivered(db: Connection, identity: Identity, name: str) -> frozenset[Action]:
+    """What lies in an environment's part comes there by Fairway's promotions alone.
+
+    Who may pull an image may pull it there too; charts are for everybody who is signed in.
+    """
+    if name.startswith("charts/"):
+        open_to = not identity.anonymous and identity.holds(TokenScope.REGISTRY_PULL)
+        return frozenset({Action.PULL_IMAGE}) if open_to else frozenset()
+    visibility = registry.visibility(db, name)
+    allowed = allowed_on_image(db, identity, name, visibility=visibility)
+    return allowed & {Action.PULL_IMAGE}

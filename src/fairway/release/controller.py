@@ -19,6 +19,7 @@ from fairway.model.errors import FairwayError
 from fairway.model.release import Promotion, PromotionState, Release, Verification
 from fairway.queue.shards import Shards, key_of
 from fairway.release import checks, decide, gates, making, noting, recording
+from fairway.release.admission import Admission
 from fairway.release.carrying import Carrier
 from fairway.release.decide import End, Lane, Offer, Start, Verify, Wait
 from fairway.release.deliveries import Deliveries
@@ -41,6 +42,7 @@ class ReleaseController:
         self._deps = deps
         self._shards = shards
         self.deliveries = Deliveries(deps)
+        self._admission = Admission(deps)
         self._busy: set[str] = set()
         self._hint = asyncio.Event()
         self._read_at = float("-inf")
@@ -93,6 +95,7 @@ class ReleaseController:
             for service in delivery.services:
                 wait = min(wait, await self._lane(group, delivery, environment, service.name))
         await self._read_checks(group, delivery)
+        await self._admission.ensure(delivery)
         return wait
 
     # ---- releases --------------------------------------------------------------------------------

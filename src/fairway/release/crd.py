@@ -37,6 +37,7 @@ CRD: Final = Crd(
                         "branch": "string",
                     },
                     "follows": "string",
+                    "admits": "string",
                     "gates": _ANYTHING,
                     "verification": "any",
                     "services": {

@@ -142,6 +142,7 @@ class Environment(_Strict, frozen=True, kw_only=True):
     registry: str = ""  # the first part of its names in our registry; "" is its name
     configuration: Configuration
     follows: str = ""  # a range of versions that its applications follow (the first one only)
+    admits: Literal["any", "promoted"] = "any"  # which images its pods may have
     gates: Gates = None
     verification: VerificationGate | None = None  # after each deployment, there
     services: dict[str, Override] = {}

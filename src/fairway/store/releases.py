@@ -159,10 +159,11 @@ def reserved(db: Connection, names: Iterable[str]) -> set[str]:
     return set(db.execute(query).scalars())
 
 
-def is_reserved(db: Connection, name: str) -> bool:
-    """Whether a name in the registry lies in an environment's part of it."""
+def home_of(db: Connection, name: str) -> str:
+    """The environment's part of the registry that a name lies in; "" for none."""
     parts = name.split("/")
-    return bool(reserved(db, ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]))
+    found = reserved(db, ["/".join(parts[:count]) for count in range(1, len(parts) + 1)])
+    return max(found, key=len, default="")
 
 
 def newest_of(db: Connection, repository_slug: str, states: Sequence[str]) -> list[Release]:

@@ -1,0 +1,100 @@
+"""Whether a release has arrived, as Applications and Rollouts tell it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fairway.release import arrival
+from fairway.release.arrival import Way
+
+DIGEST = "sha256:" + "b" * 64
+
+
+def application(
+    revision: str = "1.0.0", sync: str = "Synced", health: str = "Healthy", **operation: Any
+) -> dict[str, Any]:
+    return {
+        "status": {
+            "sync": {"status": sync, "revision": revision},
+            "health": {"status": health},
+            "operationState": operation,
+        }
+    }
+
+
+def rollout(phase: str, *, digest: str = DIGEST, seen: str = "3", **status: Any) -> dict[str, Any]:
+    container = {"image": f"registry/production/web@{digest}"}
+    return {
+        "kind": "Rollout",
+        "metadata": {"name": "web", "namespace": "shop", "generation": 3},
+        "spec": {"template": {"spec": {"containers": [container]}}},
+        "status": {"phase": phase, "observedGeneration": seen, **status},
+    }
+
+
+def deployment(**status: Any) -> dict[str, Any]:
+    made = rollout("")
+    full = {"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
+    made |= {"kind": "Deployment", "status": {**full, **status}}
+    made["spec"]["replicas"] = 2
+    return made
+
+
+def judge(app: Any, *workloads: Any) -> arrival.Arrival:
+    return arrival.judge(app, workloads, revision="1.0.0", digest=DIGEST, chart="web")
+
+
+@pytest.mark.parametrize(
+    ("app", "workload", "way", "why"),
+    [
+        (application(), rollout("Healthy"), Way.ARRIVED, ""),
+        (application(), deployment(), Way.ARRIVED, ""),
+        (None, rollout("Healthy"), Way.COMING, "no such Application"),
+        (application("0.9.0"), rollout("Healthy"), Way.COMING, "at 0.9.0, not at 1.0.0"),
+        (application(sync="OutOfSync"), rollout("Healthy"), Way.COMING, "OutOfSync"),
+        (application(health="Progressing"), rollout("Healthy"), Way.COMING, "Progressing"),
+        (application(), rollout("Healthy", digest="sha256:c"), Way.COMING, "nothing runs"),
+        (application(), rollout("Healthy", seen="2"), Way.COMING, "not been looked at"),
+        (application(), rollout("Paused", message="CanaryPauseStep"), Way.COMING, "PauseStep"),
+        (application(), rollout("Degraded", message="aborted"), Way.REFUSED, "aborted"),
+        (application(), rollout("Progressing", abort=True), Way.REFUSED, "Progressing"),
+        (application(), deployment(availableReplicas=1), Way.COMING, "1 of 2"),
+        (application(), deployment(replicas=3), Way.COMING, "2 of 2"),
+        (
+            application("0.9.0", phase="Failed", message="no", syncResult={"revision": "1.0.0"}),
+            rollout("Healthy"), Way.REFUSED, "its sync failed: no",
+        ),
+        (
+            application("0.9.0", phase="Failed", message="no", syncResult={"revision": "0.9.0"}),
+            rollout("Healthy"), Way.COMING, "at 0.9.0",
+        ),
+    ],
+)  # fmt: skip
+def test_how_far_a_release_is(app: Any, workload: Any, way: Way, why: str) -> None:
+    found = judge(app, workload)
+    assert found.way is way
+    assert why in found.why
+
+
+def test_a_deployment_past_its_deadline_is_refused() -> None:
+    late = {"type": "Progressing", "reason": "ProgressDeadlineExceeded", "message": "late"}
+    assert judge(application(), deployment(updatedReplicas=1, conditions=[late])).way is Way.REFUSED
+
+
+def test_a_rollout_in_its_steps_is_named_for_those_who_skip_them() -> None:
+    found = judge(application(), rollout("Paused", updatedReplicas=1, availableReplicas=3))
+    assert found.aside == (("shop", "web"),)
+    assert found.traffic
+    assert judge(application(), rollout("Healthy")).aside == ()
+
+
+def test_only_workloads_of_an_application_are_looked_at() -> None:
+    listed = [
+        {"group": "apps", "version": "v1", "kind": "Deployment", "namespace": "n", "name": "d"},
+        {"version": "v1", "kind": "Service", "namespace": "n", "name": "s"},
+        {"group": "batch", "version": "v1", "kind": "Job", "namespace": "n", "name": "j"},
+    ]
+    found = arrival.resources({"status": {"resources": listed}})
+    assert found == [("apps", "v1", "Deployment", "n", "d")]
