@@ -69,7 +69,7 @@ class Town:
     def push(self, path: str, *objects: Json) -> str:
         """A commit, and the controller hears of it."""
         revision = self.written.commit(path, *objects)
-        self.controller.refresh(lambda url: url == REPO)
+        self.controller.refresh(lambda source: bool(source["repoURL"] == REPO))
         return revision
 
     async def create(self, name: str, namespace: str, **spec: Any) -> Json:

@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import Connection
 
 from fairway.api.hub import Hub
 from fairway.app import App
+from fairway.boot.opening import Opened
+from fairway.boot.sources import FleetCredentials, sources
 from fairway.gitops.controller import Controller, GitOpsSettings, Parts
+from fairway.gitops.manifests import SourceManifests
+from fairway.gitops.rendering import Rendering
 from fairway.gitops.state import Manifests
 from fairway.gitops.telling import Changes
 from fairway.model.errors import FairwayError
-from fairway.model.events import RefUpdated
+from fairway.model.events import PromotionChanged, RefUpdated, ReleaseCreated
 from fairway.queue.shards import Shards
 from fairway.store import outbox
 
 _WAIT_S: Final = 5.0
 _log = logging.getLogger(__name__)
+
+
+def applications(app: App, opened: Opened) -> Applications | None:
+    """Of a process with the role controllers. Blocks a little: folders are made."""
+    ports, settings = app.ports, app.settings
+    if ports.fleet is None or ports.toolbox is None:
+        return None
+    credentials = FleetCredentials(ports.fleet, settings.gitops.namespace)
+    rendering = Rendering(ports.toolbox, sources(settings, opened, credentials))
+    return Applications(app, SourceManifests(rendering))
 
 
 class Applications:
@@ -70,14 +85,21 @@ class Applications:
                 continue
             for happened in found:
                 if isinstance(happened.event, RefUpdated):
-                    slug = happened.event.slug
-                    count = self.controller.refresh(partial(names, slug=slug))
-                    _log.debug("%s concerns %d applications", slug, count)
+                    self.controller.refresh(partial(names, slug=happened.event.slug))
+                elif isinstance(happened.event, ReleaseCreated | PromotionChanged):
+                    self.controller.refresh(lambda source: bool(source.get("chart")))
 
 
-def names(address: str, slug: str) -> bool:
-    """Whether a `repoURL` may be a repository of ours: by its path, wherever it is served."""
-    path = unquote(urlsplit(address).path).strip("/").removesuffix(".git").lower()
+def names(source: Mapping[str, Any], slug: str) -> bool:
+    """Whether a source may be a repository of ours: by its path, wherever it is served."""
+    if source.get("chart"):
+        return False
+    path = (
+        unquote(urlsplit(str(source.get("repoURL") or "")).path)
+        .strip("/")
+        .removesuffix(".git")
+        .lower()
+    )
     return path == slug.lower() or path.endswith(f"/{slug.lower()}")
 
 

@@ -17,6 +17,7 @@ from fairway.app import App
 from fairway.boot import (
     analysis,
     embedded,
+    gitops,
     health,
     machines,
     opening,
@@ -147,6 +148,9 @@ def _start_delivery(
     releases = release.controller(app, opened)
     if releases is not None:
         group.create_task(releases.run(), name="releases")
+    brought = gitops.applications(app, opened)
+    if brought is not None:
+        group.create_task(brought.run(), name="applications")
     gradual = rollouts.controller(app)
     if gradual is not None:
         group.create_task(gradual.run(), name="rollouts")

@@ -94,14 +94,14 @@ class Controller:
             self._parts.shards.on_gain(lambda _gained: self.wake())
         await each(self._parts.fleet, self._serve, name="applications")
 
-    def refresh(self, concerned: Callable[[str], bool]) -> int:
-        """Have applications look at their sources at once: those for whose `repoURL` `concerned`
-        is true. Returns how many there are.
+    def refresh(self, concerned: Callable[[Json], bool]) -> int:
+        """Have applications look at their sources at once: those for whose `spec.source`
+        `concerned` is true. Returns how many there are.
         """
         count = 0
         for obj in self._apps.store if self._apps is not None else ():
             source = (obj.get("spec") or {}).get("source") or {}
-            if concerned(str(source.get("repoURL") or "")):
+            if concerned(source):
                 self._fresh[objects.key(obj)] = None
                 self._queue.add(objects.key(obj))
                 count += 1
@@ -225,6 +225,7 @@ class Controller:
     async def _reconcile(self, reconciler: Reconciler, key: Key) -> float | None:
         raw = self._apps.store.get(key) if self._apps is not None else None
         if raw is None:
+            reconciler.forget(key)
             for known in (self._fresh, self._lazy, self._polled):
                 known.pop(key, None)
             return None

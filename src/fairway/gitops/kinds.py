@@ -63,13 +63,13 @@ OPTIONS: Final = (
 
 def _source_rules(at: str) -> tuple[Rule, ...]:
     """What of a source is outside of the subset."""
-    kustomize = ("commonAnnotationsEnvsubst", "ignoreMissingComponents", "labelIncludeTemplates")
     return (
         *refuse(f"{at}.plugin", f"{at}.directory.jsonnet"),
         Rule(f"{at}.ref", allow=("",)),
         Rule(f"{at}.tagPrefix", allow=("",)),
         Rule(f"{at}.helm.passCredentials", allow=(False,)),
-        *(Rule(f"{at}.kustomize.{name}", allow=(False,)) for name in kustomize),
+        Rule(f"{at}.kustomize.commonAnnotationsEnvsubst", allow=(False,)),
+        *refuse(*(f"{at}.kustomize.{name}" for name in ("version", "kubeVersion", "apiVersions"))),
     )
 
 

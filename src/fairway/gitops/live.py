@@ -42,6 +42,8 @@ class LiveCluster:
         self._ready = asyncio.Event()
         self._version = ""
         self._kinds: dict[tuple[str, str], Served] = {}
+        self._api_versions: tuple[str, ...] = ()
+        self._generations: dict[str, int] = {}
         self._old = True
 
     async def run(self) -> None:
@@ -87,26 +89,29 @@ class LiveCluster:
         if self._old or not self._kinds:
             self._old = False
             found: dict[tuple[str, str], Served] = {}
+            versions: dict[str, None] = {}
             for one in await self.kube.kinds.all():
                 found.setdefault((one.kind.group, one.kind.kind), one)
-            self._kinds = found
+                versions[one.kind.api_version] = None
+                versions[f"{one.kind.api_version}/{one.kind.kind}"] = None
+            self._kinds, self._api_versions = found, tuple(sorted(versions))
 
     def namespaced(self, group: str, kind: str) -> bool | None:
         """Whether a kind has namespaces; None for one that is not there."""
         found = self._kinds.get((group, kind))
         return found.kind.namespaced if found is not None else None
 
-    async def destination(self, namespace: str) -> Destination:
-        """What a renderer is told of the cluster."""
-        found: dict[str, None] = {}
-        for one in await self.kube.kinds.all():
-            found[one.kind.api_version] = None
-            found[f"{one.kind.api_version}/{one.kind.kind}"] = None
+    def destination(self, namespace: str) -> Destination:
+        """What a renderer is told of the cluster, once it is `learn`t."""
         return Destination(
             namespace=namespace,
             kube_version=self._version.lstrip("v").partition("+")[0],
-            api_versions=tuple(sorted(found)),
+            api_versions=self._api_versions,
         )
+
+    def generation(self, instance: str) -> int:
+        """How often something of an application changed here."""
+        return self._generations.get(instance, 0)
 
     async def kind(self, api_version: str, kind: str) -> Kind:
         """A kind. Raises `KubeNotFound` (`kube-no-kind`)."""
@@ -119,10 +124,11 @@ class LiveCluster:
 
         Raises `KubeUnavailable` where one is not filled in time.
         """
+        wanted = list(wanted)
         new = [one for one in dict.fromkeys(wanted) if one not in self._informers]
         for one in new:
             await self._begin(one)
-        for one in dict.fromkeys(wanted):
+        for one in wanted:
             informer = self._informers.get(one)
             if informer is not None and not informer.synced:
                 await informer.wait_synced(_SYNC_S)
@@ -149,6 +155,7 @@ class LiveCluster:
     def _tell(self, old: Json | None, new: Json | None) -> None:
         names = {name for obj in (old, new) if obj is not None for name in _instances(obj)}
         for name in sorted(names):
+            self._generations[name] = self._generations.get(name, 0) + 1
             self._changed(name)
 
     def tracked(self, instance: str) -> dict[ObjectKey, Json]:

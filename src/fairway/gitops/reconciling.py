@@ -16,6 +16,7 @@ from fairway.gitops.syncing import Asked, Syncer
 from fairway.gitops.tasks import ERROR, RUNNING, SUCCEEDED, TERMINATING
 from fairway.gitops.writing import Writer
 from fairway.kit import clock
+from fairway.kube import Key
 from fairway.native.toolbox import Toolbox
 
 _WAITING_S: Final = 10.0  # a look at what runs, should no change of it be told
@@ -58,6 +59,10 @@ class Reconciler:
         if app.operation is not None:
             return await self._operate(app, ground, state)
         return await self._settle(app, ground, state, lazy=lazy and not app.refresh)
+
+    def forget(self, key: Key) -> None:
+        """An application is gone."""
+        self._observer.forget(key)
 
     async def _look(self, app: Application, ground: Ground, *, fresh: bool) -> State:
         return await self._observer.look(
@@ -174,13 +179,7 @@ class Reconciler:
             return await self._ended(
                 app, ground, state, (ended, ERROR, f"Invalid operation request: {said}")
             )
-        source = (began.get("syncResult") or {}).get("source") or app.spec.source
-        revision = str((began.get("syncResult") or {}).get("revision") or "")
-        synced = state
-        if source != app.spec.source or revision not in ("", state.revision):
-            synced = await self._observer.look(
-                app, ground, source=source, revision=revision, fresh=not revision
-            )
+        source, synced = await self._synced(app, ground, state)
         if _blocked(synced.compared.conditions):
             said = operating.told(_blocked(synced.compared.conditions))
             return await self._ended(app, ground, state, (began, ERROR, said))
@@ -205,6 +204,17 @@ class Reconciler:
         reached = {**began, "syncResult": result}
         again = await self._ended(app, ground, state, (reached, outcome.phase, outcome.message))
         return _AT_ONCE if outcome.again else again
+
+    async def _synced(self, app: Application, ground: Ground, state: State) -> tuple[Json, State]:
+        """The source that the operation is about, and the application's state by it."""
+        result = app.state.get("syncResult") or {}
+        source = result.get("source") or app.spec.source
+        revision = str(result.get("revision") or "")
+        if source == app.spec.source and revision in ("", state.revision):
+            return source, state
+        return source, await self._observer.look(
+            app, ground, source=source, revision=revision, fresh=not revision
+        )
 
     async def _ended(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from fairway.gitops import project, targets, tracking
 from fairway.gitops import status as shown
@@ -25,7 +26,7 @@ from fairway.gitops.objects import (
 )
 from fairway.gitops.rendering import RenderRequest
 from fairway.gitops.source import parse
-from fairway.kube import Kube
+from fairway.kube import Key, Kube
 from fairway.kube.errors import KubeInvalid, KubeNotFound
 from fairway.kube.fleet import Member
 from fairway.model.errors import FairwayError
@@ -69,6 +70,7 @@ class Observer:
     def __init__(self, manifests: Manifests, comparer: Comparer) -> None:
         self._manifests = manifests
         self._comparer = comparer
+        self._known: dict[Key, tuple[object, State]] = {}
 
     async def look(
         self, app: Application, ground: Ground, *, source: Json, revision: str, fresh: bool
@@ -82,7 +84,7 @@ class Observer:
             asked = RenderRequest(
                 app=app.key.name,
                 source=parse(source),
-                destination=await ground.live.destination(app.spec.destination.namespace),
+                destination=ground.live.destination(app.spec.destination.namespace),
                 project=app.spec.project,
                 revision=revision,
                 hard=app.refresh == "hard",
@@ -90,7 +92,20 @@ class Observer:
             rendered = await self._manifests.manifests(asked, fresh=fresh)
         except FairwayError as error:
             problem = NOT_LOADED + str(error)
-        return await self.compared(app, ground, rendered, problem, revision=revision)
+        known = self._known.get(app.key)
+        basis = _basis(app, ground, rendered)
+        if known is not None and rendered is not None and known[0] == basis:
+            return replace(known[1], revision=rendered.revision)
+        state = await self.compared(app, ground, rendered, problem, revision=revision)
+        if rendered is not None and source == app.spec.source and _all_followed(state, ground):
+            self._known[app.key] = (basis, state)
+        else:
+            self._known.pop(app.key, None)
+        return state
+
+    def forget(self, key: Key) -> None:
+        """An application is gone."""
+        self._known.pop(key, None)
 
     async def compared(
         self,
@@ -103,16 +118,10 @@ class Observer:
     ) -> State:
         """What is wanted compared with what is live."""
         wanted = Targets(objects=())
-        if rendered is not None:
-            try:
-                wanted = targets.prepare(
-                    rendered.objects,
-                    instance=ground.instance,
-                    namespace=app.spec.destination.namespace,
-                    namespaced=ground.live.namespaced,
-                )
-            except FairwayError as error:
-                rendered, problem = None, NOT_LOADED + str(error)
+        try:
+            wanted = _wanted(app, ground, rendered)
+        except FairwayError as error:
+            rendered, problem = None, NOT_LOADED + str(error)
         live = await self._live(app, ground, wanted)
         compared = await self._comparer.compare(
             CompareRequest(
@@ -167,6 +176,37 @@ class Observer:
                 if obj is not None:
                     found[one.key] = obj
         return found
+
+
+def _basis(app: Application, ground: Ground, rendered: Rendered | None) -> object:
+    """What a comparison depends on: where it is the same, so is what would come of it."""
+    return (
+        rendered.digest if rendered else "",
+        app.uid,
+        app.raw.get("spec"),
+        ground.project,
+        ground.live,
+        ground.live.generation(ground.instance),
+    )
+
+
+def _all_followed(state: State, ground: Ground) -> bool:
+    """Whether every change of what was compared is heard of: objects without our mark are not."""
+    found = ground.live.tracked(ground.instance)
+    known = all(key in found for key in state.live)
+    return known and state.compared.status == "Synced"
+
+
+def _wanted(app: Application, ground: Ground, rendered: Rendered | None) -> Targets:
+    """Raises `InvalidInput` for what is no object of Kubernetes."""
+    if rendered is None:
+        return Targets(objects=())
+    return targets.prepare(
+        rendered.objects,
+        instance=ground.instance,
+        namespace=app.spec.destination.namespace,
+        namespaced=ground.live.namespaced,
+    )
 
 
 async def predicted(live: LiveCluster, wanted: Json) -> Json | None:
