@@ -135,10 +135,11 @@ class Draft:
         place = self.status
         for name in path[:-1]:
             place = place.setdefault(name, {})
-        if value in (None, "", False, {}, []) or (value == 0 and path[-1] != "currentStepIndex"):
-            place.pop(path[-1], None)
-        else:
+        zero = value == 0 and not isinstance(value, bool) and path[-1] == "currentStepIndex"
+        if value or zero:
             place[path[-1]] = value
+        else:
+            place.pop(path[-1], None)
 
 
 def selected(service: Mapping[str, Any] | None) -> str:
