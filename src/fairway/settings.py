@@ -124,6 +124,7 @@ class Gateway(Struct, frozen=True, forbid_unknown_fields=True):
     concurrency: int = 0  # Envoy's worker threads; 0 is one for each processor
     access_log_percent: float = 1.0  # of requests that are written to the access log
     drain_s: float = 5.0  # how long a replaced cluster is kept for requests under way
+    metrics: str = ""  # HOST:PORT where the role gateway alone tells /metrics, /healthz, /readyz
 
 
 class GitOps(Struct, frozen=True, forbid_unknown_fields=True):

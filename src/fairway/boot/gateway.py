@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import shutil
 import socket
@@ -14,6 +15,8 @@ from msgspec.structs import replace
 
 from fairway.api.services import Parts
 from fairway.boot.embedded import wanted_here
+from fairway.boot.gateway_pages import pages
+from fairway.boot.server import Address, serve
 from fairway.client.wire.system import Component
 from fairway.cluster.layout import layout
 from fairway.cluster.setting_up import read_plan
@@ -24,6 +27,7 @@ from fairway.gateway.service import Access, Service, Wanted
 from fairway.gateway.snapshot import Place
 from fairway.kit import clock
 from fairway.kit.aio import blocking
+from fairway.kit.net import endpoint
 from fairway.kit.processes import is_alive
 from fairway.kube import Connection, from_file
 from fairway.model.errors import Unavailable
@@ -34,6 +38,7 @@ from fairway.supervise.component import State
 
 Say = Callable[[str], None]
 _LOOPBACK: Final = "127.0.0.1"
+METRICS_PORT: Final = 9480  # where `gateway.metrics` names none
 _CRDS: Final = Path("crds") / "gateway-api"
 
 
@@ -82,7 +87,12 @@ async def alone(settings: Settings) -> None:
             code="cluster-unavailable",
             remedy="name one by `--kubeconfig FILE`, or run this process as a pod of it",
         )
-    await found.run()
+    async with asyncio.TaskGroup() as group:
+        if settings.gateway.metrics:
+            host, port = endpoint(settings.gateway.metrics, METRICS_PORT)
+            listening = serve(pages(found), [Address(host, port, plain=True)])
+            group.create_task(listening, name="gateway's pages")
+        group.create_task(found.run(), name="gateway and its objects")
 
 
 async def _find(settings: Settings, folder: Folder) -> Access:
