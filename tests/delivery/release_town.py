@@ -69,7 +69,7 @@ image:
   repository: acme/catalogue
   digest: ""
 greeting: hello
-crash: "false"
+bad: "no"
 """,
     "templates/deployment.yaml": """\
 apiVersion: apps/v1
@@ -77,12 +77,14 @@ kind: Deployment
 metadata:
   name: catalogue
 spec:
+  progressDeadlineSeconds: 3
   selector: {matchLabels: {app: catalogue}}
   template:
     metadata:
       labels: {app: catalogue}
       annotations:
-        fake.fairway.dev/crash: {{ .Values.crash | quote }}
+        {{- $bad := and (hasPrefix "production" .Release.Namespace) (eq .Values.bad "yes") }}
+        fake.fairway.dev/ready-after: {{ ternary "never" "0.05" $bad | quote }}
     spec:
       containers:
         - name: catalogue
@@ -208,8 +210,8 @@ class Town:
             }
         )
 
-    async def deliver(self, **gates: Any) -> None:
-        """Apply the Delivery; `gates` by environment."""
+    async def deliver(self, *, admits: Mapping[str, str] | None = None, **gates: Any) -> None:
+        """Apply the Delivery; `gates` and `admits` by environment."""
         environments: list[dict[str, Any]] = []
         for name in self.namespaces:
             one: dict[str, Any] = {
@@ -218,6 +220,8 @@ class Town:
             }
             if name == "dev":
                 one["follows"] = ">=0.0.0-0"
+            if admits and name in admits:
+                one["admits"] = admits[name]
             if name in gates:
                 one["gates"] = gates[name]
             environments.append(one)

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from release_town import Town
+from release_town import CHART, REGISTRY, Town
 
 from fairway.kube import Kube
-from fairway.model.errors import Conflict, Forbidden
+from fairway.kube.kind import POD
+from fairway.model.errors import Conflict, FairwayError, Forbidden
 from fairway.model.release import PromotionKind
 from fairway.native import programs
 from fairway.native.server import Server
@@ -137,3 +138,48 @@ async def test_what_is_no_candidate_is_refused_with_its_build_and_step(town: Tow
         what = await town.database.read(commands.find, "production", "catalogue")
         with pytest.raises(Conflict, match="the step unit of the pipeline ci failed"):
             await town.database.write(commands.promote, ada, what, version=bad)
+
+
+async def test_a_release_that_does_not_come_up_is_reverted_in_git_and_stays_away(
+    town: Town,
+) -> None:
+    await town.deliver()
+    async with town.running():
+        first = await town.candidate()
+        await town.until("production", "passed")
+        values = CHART["values.yaml"].replace('bad: "no"', 'bad: "yes"')
+        await town.commit("acme/catalogue", {"chart/values.yaml": values}, "feat: break it")
+        bad = await town.candidate()
+        back = await town.until("production", "passed", version="0.1.0-rc.1")
+        assert back.kind is PromotionKind.REVERT
+        assert first in await town.runs("production")
+        said = (await town.subjects("acme/environments"))[:2]
+        assert said == [
+            "Go back to catalogue 0.1.0-rc.1 in production",
+            "Promote catalogue 0.1.0-rc.2 in production",
+        ]
+        failed = next(one for one in await town.lane("production") if one.state == "failed")
+        assert "progress" in failed.bad
+        assert bad in await town.runs("staging")
+
+
+async def test_production_admits_only_what_was_promoted(town: Town) -> None:
+    await town.deliver(admits={"production": "promoted"})
+    async with town.running():
+        await town.candidate()
+        await town.until("production", "passed")
+        place = town.namespaces["production"]
+        image = f"{REGISTRY}/acme/catalogue@sha256:1"
+        spec = {"containers": [{"name": "x", "image": image}]}
+        pod = {"metadata": {"name": "foreign", "namespace": place}, "spec": spec}
+
+        async def refused() -> bool:
+            try:
+                await town.kube.create(POD, pod, dry_run=True)
+            except FairwayError as error:
+                return "only images that were promoted" in str(error)
+            return False
+
+        await eventually("a foreign image is refused", refused)
+        spec["containers"][0]["image"] = f"{REGISTRY}/production/acme/catalogue@sha256:1"
+        await town.kube.create(POD, pod, dry_run=True)

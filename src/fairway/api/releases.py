@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from litestar import get, post
 from litestar.params import JSONBody
+from msgspec import structs
 from sqlalchemy import Connection
 
 from fairway.access.identity import Identity
 from fairway.access.scope import scope_of
 from fairway.api import cursors, guard, shown_releases
-from fairway.api.services import Count, Cursor, Limit, Number, Svc, Text, Who, Word
+from fairway.api.services import Count, Cursor, Limit, Number, Svc, Text, Who, Word, here
 from fairway.client.wire import release as wire
 from fairway.client.wire.common import Page
 from fairway.model.errors import InvalidInput
 from fairway.model.release import Promotion, PromotionState, Verdict
-from fairway.release import asking, commands, deliveries, showing
+from fairway.release import asking, commands, deliveries, recreating, showing
 from fairway.store import promotions, releases
 
 _KINDS = ("approval", "qa")
@@ -195,6 +197,32 @@ def go_back(
     return commands.rollback_all(db, who, every, why=data.why)
 
 
+@post("/environments/{environment:str}/deploy", summary="Make it anew elsewhere", status_code=200)
+async def deploy(
+    *, services: Svc, who: Who, environment: Word, data: JSONBody[wire.DeployRequest]
+) -> Page[wire.Deployed]:
+    """Every service as Git says it, into another cluster. The same again changes nothing."""
+    deps = here(services.delivering, "deliveries")
+    delivery, place = await services.database.write(
+        commands.begin_deploy, who, environment, data.cluster, delivery=data.delivery
+    )
+    made = await recreating.deploy(deps, delivery, place, data.cluster)
+    return Page(items=[wire.Deployed(**structs.asdict(one)) for one in made])
+
+
+@post("/environments/{environment:str}/test", summary="Run the integration suite", status_code=200)
+async def test(
+    *, services: Svc, who: Who, environment: Word, data: JSONBody[wire.TestRequest]
+) -> wire.Started:
+    """Against what the environment runs, with other digests of some services if said."""
+    deps = here(services.delivering, "deliveries")
+    delivery, place = await services.database.write(
+        commands.begin_test, who, environment, data.instead, delivery=data.delivery
+    )
+    key = f"test/{uuid.uuid4().hex}"
+    return wire.Started(build=await recreating.test(deps, delivery, place, data.instead, key=key))
+
+
 @get("/dora", summary="How deliveries went")
 async def show_dora(
     *, services: Svc, who: Who, environment: Text, service: Text = "", days: Count = 30
@@ -221,5 +249,7 @@ ROUTES = [
     promote,
     say,
     rollback,
+    deploy,
+    test,
     show_dora,
 ]

@@ -28,6 +28,7 @@ from fairway.pipeline.dispatch import Dispatch
 from fairway.pipeline.files import FileSignatures
 from fairway.pipeline.logs import Logs
 from fairway.pipeline.secrets import Secrets
+from fairway.release.ports import Deps
 from fairway.source.change_requests import ChangeRequests
 from fairway.source.crons import Crons
 from fairway.source.remotes import Remotes
@@ -72,6 +73,7 @@ class Services(Struct, frozen=True, kw_only=True):
     door: Door | None = None  # users' way to clusters
     checks: Mapping[str, Check] = field(default_factory=dict)  # parts of the system, by name
     parts: Sequence[Parts] = ()  # supervised ones
+    delivering: Deps | None = None  # what releases stand on, in a process with controllers
     traffic: Traffic | None = None  # of the gateway in this process
     home_cluster: str = ""  # which that gateway is for
     requests: Requests = field(default_factory=Requests)

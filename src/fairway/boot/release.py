@@ -31,10 +31,18 @@ _TAG: Final = "refs/tags/"
 
 def controller(app: App, opened: Opened) -> ReleaseController | None:
     """Of a process with the role controllers."""
+    made = deps(app, opened)
+    if made is None:
+        return None
+    return ReleaseController(made, Shards(app.database, "release", app.holder))
+
+
+def deps(app: App, opened: Opened) -> Deps | None:
+    """What releases stand on; None in a process without the role controllers."""
     ports = app.ports
     if ports.fleet is None or ports.toolbox is None:
         return None
-    deps = Deps(
+    return Deps(
         database=app.database,
         fleet=ports.fleet,
         code=RepositoryCode(app.database, opened.reads, ports.writer),
@@ -43,9 +51,9 @@ def controller(app: App, opened: Opened) -> ReleaseController | None:
         teams=TeamMembers(app.database),
         pipelines=BuildChecks(app.database, app.builds),
         registry=app.settings.registry_name,
+        hub_namespace=app.settings.gitops.namespace,
         install_s=app.settings.release.install_s,
     )
-    return ReleaseController(deps, Shards(app.database, "release", app.holder))
 
 
 class RepositoryCode:

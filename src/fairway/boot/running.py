@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from msgspec import structs
+
 from fairway import __version__
 from fairway.api.app import api_app
 from fairway.api.hub import Hub
@@ -248,8 +250,10 @@ def make_router(
     )
     hooks = hooks_app(HookDeps(database=opened.database, keyring=opened.keyring, wake=remote_wake))
     server = "server" in roles
+    made = services(app, repositories, remote, clusters)
+    made = structs.replace(made, delivering=release.deps(app, opened))
     return Router(
-        api=api_app(services(app, repositories, remote, clusters)) if server else None,
+        api=api_app(made) if server else None,
         registry=registry_app(registry_deps(app, opened)) if server else None,
         git=git if "git" in roles else None,
         hooks=hooks if "git" in roles else None,

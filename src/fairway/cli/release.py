@@ -7,8 +7,10 @@ from typing import Any
 import click
 
 from fairway.cli import output
+from fairway.cli.run import pairs
 from fairway.cli.session import (
     Session,
+    build_path,
     confirm,
     connected,
     deadline,
@@ -17,13 +19,18 @@ from fairway.cli.session import (
     yes_option,
 )
 from fairway.cli.text import clean
+from fairway.client.wire.build import Build
 from fairway.client.wire.common import Page
 from fairway.client.wire.release import (
+    Deployed,
+    DeployRequest,
     Dora,
     Environment,
     PromoteRequest,
     Promotion,
     RollbackRequest,
+    Started,
+    TestRequest,
     Word,
 )
 from fairway.model.errors import NotFound
@@ -198,6 +205,61 @@ def _read(session: Session, made: Promotion) -> Promotion:
         if one.id == made.id:
             return one
     raise NotFound(f"the promotion {made.id} is gone", code="no-promotion")
+
+
+@click.command("deploy")
+@click.argument("env")
+@click.option("--cluster", required=True, metavar="NAME", help="Where to; it must be registered.")
+@delivery_option
+@output.format_option
+@connected
+def deploy(session: Session, env: str, *, cluster: str, delivery: str, **options: Any) -> None:
+    """Make the environment ENV anew in another cluster, from what Git and the registry hold.
+
+    Its ConfigMaps and Secrets are not in Git: make them there as well. The same again changes
+    nothing.
+    """
+    body = DeployRequest(cluster=cluster, delivery=delivery)
+    made = session.api.post(f"/environments/{env}/deploy", body, Page[Deployed])
+    for one in made.items:
+        said = f"{one.application}: {one.service} {one.revision} into {cluster}/{one.namespace}"
+        human = said if one.changed else f"{said} (as before)"
+        output.emit_one("deployed", one, options["output"], name=one.application, human=human)
+
+
+@click.command("test")
+@click.argument("env", default="production")
+@click.option(
+    "--with", "instead", multiple=True, metavar="SERVICE=DIGEST", help="In place of what runs."
+)
+@wait_option
+@delivery_option
+@output.format_option
+@timeout_option
+@connected
+def test(session: Session, env: str, *, instead: tuple[str, ...], **options: Any) -> None:
+    """Run the integration suite against what ENV runs, or with other digests of some services."""
+    body = TestRequest(instead=pairs(instead), delivery=options["delivery"])
+    made = session.api.post(f"/environments/{env}/test", body, Started)
+    output.emit_one("started", made, options["output"], name=made.build, human=made.build)
+    if options["wait"]:
+        with deadline(options["timeout"], made.build):
+            _passed(session, made.build)
+
+
+def _passed(session: Session, name: str) -> None:
+    """Wait until a build has ended; exit code 1 unless it passed."""
+    slug, _, number = name.rpartition("#")
+    path = build_path(slug, int(number))
+    build = session.api.get(path, Build)
+    stream = session.api.stream("/events", {"kinds": "build-finished", "repository": slug})
+    while not build.finished:
+        if next(stream, None) is None:
+            break
+        build = session.api.get(path, Build)
+    output.say(f"{name} {build.status}")
+    if build.status != "passed":
+        raise click.exceptions.Exit(1)
 
 
 @click.command("dora")

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from fairway.access import authorise
+from fairway.access.authorise import Action
 from fairway.access.identity import Identity
 from fairway.model.delivery_right import DeliveryAction
 from fairway.model.errors import Conflict, Forbidden, NotFound
@@ -23,6 +25,7 @@ from fairway.model.release import (
 from fairway.release import asking, gates, history, noting, rights
 from fairway.release.asking import Asked
 from fairway.release.deliveries import kept
+from fairway.release.spec import Delivery, Environment
 from fairway.store import approvals, audit, promotions, releases
 
 
@@ -175,6 +178,33 @@ def _check_gate(
             code="own-change",
             remedy="ask somebody else of the team",
         )
+
+
+# ---- elsewhere, and once more --------------------------------------------------------------------
+
+
+def begin_deploy(
+    db: Connection, who: Identity, environment: str, cluster: str, *, delivery: str = ""
+) -> tuple[Delivery, Environment]:
+    """Whether he may make an environment anew, and that he did. Raises `Forbidden`, `NotFound`."""
+    found, place = asking.place(kept(db), environment, delivery=delivery)
+    what = asking.Asked(delivery=found, environment=place, service=found.services[0])
+    rights.require(db, who, DeliveryAction.DEPLOY, what)
+    subject = f"environment/{found.name}/{place.name}"
+    audit.append(db, who.login, "environment.deploy", subject, after={"cluster": cluster})
+    return found, place
+
+
+def begin_test(
+    db: Connection, who: Identity, environment: str, instead: Any, *, delivery: str = ""
+) -> tuple[Delivery, Environment]:
+    """The same for the integration suite: whoever may start builds of its repository."""
+    found, place = asking.place(kept(db), environment, delivery=delivery)
+    if found.tests is not None:
+        authorise.require(db, who, Action.WRITE_BUILD, found.tests.repository)
+    subject = f"environment/{found.name}/{place.name}"
+    audit.append(db, who.login, "environment.test", subject, after={"instead": instead})
+    return found, place
 
 
 # ---- the way back --------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ _ROUND_S: Final = 5.0
 _SOON_S: Final = 0.25
 _LEAST_S: Final = 0.05
 _HUB_S: Final = 2.0
-_BACK_OFF_S: Final = 5.0
+_BACK_OFF_S: Final = 2.0
 _log = logging.getLogger(__name__)
 
 
@@ -52,13 +52,18 @@ class ReleaseController:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._shards.run(), name="shards of releases")
             group.create_task(self._follow(), name="release events")
+            said = ""
             while True:
-                wait = _ROUND_S
                 self._hint.clear()
                 try:
                     wait = await self._round(group)
+                    said = ""
                 except FairwayError as error:
-                    _log.info("releases: %s", error)
+                    if str(error) != said:
+                        said = str(error)
+                        _log.info("releases wait: %s", said)
+                    await asyncio.sleep(_BACK_OFF_S)
+                    continue
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(max(_LEAST_S, wait)):
                         await self._hint.wait()

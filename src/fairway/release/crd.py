@@ -16,6 +16,7 @@ CRD: Final = Crd(
     kind=DELIVERY,
     fields={
         "spec!": {
+            "tests": {"repository!": "string", "branch": "string", "parameters": {"*": "string"}},
             "services!": [
                 {
                     "name!": "string",

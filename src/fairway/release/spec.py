@@ -194,6 +194,7 @@ class Spec(_Strict, frozen=True, kw_only=True):
 
     services: tuple[ServiceSpec, ...]
     environments: tuple[Environment, ...]
+    tests: PipelineCheck | None = None  # the integration suite, for `fairway test`
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -202,6 +203,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     name: str
     services: tuple[Service, ...]
     environments: tuple[Environment, ...]
+    tests: PipelineCheck | None = None
 
     def environment(self, name: str) -> Environment | None:
         """The one of that name."""
@@ -231,6 +233,7 @@ def read(obj: Mapping[str, Any]) -> Delivery:
         name=str(obj["metadata"]["name"]),
         services=tuple(one.service() for one in spec.services),
         environments=spec.environments,
+        tests=spec.tests,
     )
 
 
@@ -252,6 +255,8 @@ def _problems(spec: Spec) -> Iterator[tuple[str, str]]:
             yield f"{path}.repository", f"{service.repository!r} is not ORGANISATION/NAME"
         if not _VALUE.fullmatch(service.digest_value):
             yield f"{path}.digestValue", f"{service.digest_value!r} is not a path such as a.b"
+    if spec.tests is not None and spec.tests.repository.count("/") != 1:
+        yield "spec.tests.repository", "it is not ORGANISATION/NAME"
     known = {one.name for one in spec.services}
     homes: dict[str, int] = {}
     for at, environment in enumerate(spec.environments):

@@ -1,4 +1,4 @@
-"""What is written into Git: a chart's version and digest, an environment's, and the commit's words."""
+"""What is written into Git: chart and environment get version and digest; the commit says why."""
 
 import pytest
 import yaml

@@ -116,6 +116,38 @@ class RollbackRequest(Request, kw_only=True):
     delivery: str = ""
 
 
+class DeployRequest(Request, kw_only=True):
+    """Make an environment anew in another cluster, as Git says it."""
+
+    cluster: str
+    delivery: str = ""
+
+
+class Deployed(Struct, kw_only=True):
+    """An Application that deploys a service of an environment elsewhere."""
+
+    service: str
+    application: str
+    namespace: str
+    revision: str
+    changed: bool
+
+
+class TestRequest(Request, kw_only=True):
+    """Run the integration suite. `instead`: service -> digest in place of what runs there."""
+
+    __test__ = False  # for pytest, which takes it for a test by its name
+
+    instead: dict[str, str] = field(default_factory=dict)
+    delivery: str = ""
+
+
+class Started(Struct, kw_only=True):
+    """A build that runs the suite, as ORG/NAME#NUMBER."""
+
+    build: str
+
+
 class Word(Request, kw_only=True):
     """A person's word on the release that waits. `kind`: approval or qa; `verdict`: yes or no."""
 
