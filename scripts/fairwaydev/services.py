@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
-from fairwaydev import apt, images, native, tools, venv
+from fairwaydev import apt, images, native, oracles, tools, venv
 from fairwaydev import go as golang
 from fairwaydev.say import Failed, answer, detail, run, say
 
@@ -45,6 +45,8 @@ class Services:
         if need == "native":
             native.build()
             self._env["FAIRWAY_TEST_GO"] = golang.program()
+        if need == "oracles":
+            self._env["FAIRWAY_TEST_ORACLES"] = str(oracles.build())
         if need == "postgres" and "FAIRWAY_TEST_POSTGRES" not in self._env:
             self._env["FAIRWAY_TEST_POSTGRES"] = self._postgres()
         if need == "docker" and "DOCKER_HOST" not in self._env:

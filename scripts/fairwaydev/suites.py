@@ -93,7 +93,7 @@ SUITES: dict[str, Suite] = {
     "delivery": Suite(
         "GitOps, rollouts and releases on a real Kubernetes API, without containers",
         ("tests/delivery",),
-        ("clients", "native"),
+        ("clients", "native", "oracles"),
         minutes=30,
     ),
     "gateway-api": Suite(

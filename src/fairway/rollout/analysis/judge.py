@@ -122,11 +122,13 @@ def next_time(run: Run, now: float) -> float | None:
         if result is not None and result.phase in ENDED:
             continue
         last = result.last if result else None
+        at: float | None = None
         if result is None or last is None:
-            at: float | None = _delayed_until(run, metric, now)
+            # Without a delay it is measured in the look that begins the run.
+            at = _delayed_until(run, metric, now) if metric.initial_delay else None
         elif last.finished_at is None:
             at = seconds(last.resume_at) if last.resume_at else None
-        else:
+        elif metric.interval or last.phase == ERROR:
             at = _next_at(metric, result)
         if at is not None:
             times.append(at)

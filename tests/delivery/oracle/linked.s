@@ -1,0 +1,1 @@
+// Go takes functions without bodies only beside assembly.
