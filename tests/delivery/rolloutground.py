@@ -116,6 +116,20 @@ class Ground:
         mine.sort(key=lambda one: int(one["metadata"]["name"].rpartition(".")[2][:15], 16))
         return [one["reason"] for one in mine]
 
+    async def told(self, expected: list[str]) -> None:
+        """Wait until exactly these events were told."""
+        found: list[str] = []
+
+        async def ask() -> bool:
+            nonlocal found
+            found = await self.reasons()
+            return found == expected
+
+        try:
+            await eventually("the events", ask, seconds=5)
+        except AssertionError:
+            assert found == expected
+
     # ---- what people do --------------------------------------------------------------------------
 
     async def image(self, tag: str) -> None:

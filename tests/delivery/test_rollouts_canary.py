@@ -35,7 +35,7 @@ async def test_a_canary_is_deployed_paused_promoted_and_healthy(web: Ground) -> 
     done = await web.phase("Healthy")
     assert await web.pods() == {1: 0, 2: 2}
     assert done["status"]["currentStepIndex"] == 2
-    assert await web.reasons() == [
+    expected = [
         "RolloutUpdated",
         "NewReplicaSetCreated",
         "RolloutNotCompleted",
@@ -53,6 +53,7 @@ async def test_a_canary_is_deployed_paused_promoted_and_healthy(web: Ground) -> 
         "ScalingReplicaSet",
         "RolloutCompleted",
     ]
+    await web.told(expected)
 
 
 ROUTED = routed({"setWeight": 20}, {"pause": {}}, scaleDownDelaySeconds=1)
@@ -122,7 +123,11 @@ async def test_going_back_to_the_stable_version_skips_all_steps(web: Ground) -> 
     back = await web.phase("Healthy")
     assert back["status"]["stableRS"] == first["status"]["stableRS"]
     assert back["metadata"]["annotations"]["rollout.argoproj.io/revision"] == "3"
-    assert "SkipSteps" in await web.reasons()
+
+    async def told() -> bool:
+        return "SkipSteps" in await web.reasons()
+
+    await eventually("the event SkipSteps", told)
 
 
 async def test_a_rollback_within_the_window_skips_the_steps(web: Ground) -> None:
