@@ -18,6 +18,7 @@ from fairway.image.candidates import Candidates
 from fairway.image.collect import Policy
 from fairway.image.housekeeping import Housekeeping
 from fairway.image.names import Names
+from fairway.image.scan.scanning import Scanning
 from fairway.kit.aio import Wake
 from fairway.model.errors import FairwayError
 from fairway.model.notice import ChannelKind
@@ -83,6 +84,7 @@ class App:
         self.housekeeping = Housekeeping(
             ports.database, ports.blobs, registry_policy(settings), holder=self.holder
         )
+        self.scanning = Scanning(ports.database, ports.blobs, old_days=settings.scan.old_days)
         self.notice_wake = Wake()
         self.telling = Telling(ports.database, url=settings.external_url, wake=self.notice_wake)
         self.runner = self._runner(ports.runner) if ports.runner else None
@@ -123,6 +125,7 @@ class App:
                 "source.test-change": self.changes.course.test,
                 "source.judge-change": self.changes.course.judge,
                 "image.judge": self.candidates.judge,
+                "image.scan": self.scanning.scan_candidate,
                 "notify.tell": self.telling.tell,
             }
         )

@@ -141,6 +141,12 @@ class Release(Struct, frozen=True, forbid_unknown_fields=True):
     install_s: float = 120.0  # how long a chart that is tried in a namespace may take to come up
 
 
+class Scan(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known against images."""
+
+    old_days: float = 7.0  # advisories imported longer ago say nothing any more
+
+
 class Rollout(Struct, frozen=True, forbid_unknown_fields=True):
     """Gradual releases, and the measurements that judge them."""
 
@@ -170,6 +176,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     gitops: GitOps = GitOps()
     release: Release = Release()
     rollout: Rollout = Rollout()
+    scan: Scan = Scan()
     key: str = ""  # the sealing key by environment instead of a file
 
     @property

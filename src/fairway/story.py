@@ -10,6 +10,7 @@ from typing import Final
 
 from fairway.model.events import (
     BuildFinished,
+    CandidateMade,
     ChangeRequestChanged,
     CronDue,
     Event,
@@ -32,6 +33,7 @@ STORY: Final[Sequence[tuple[str, tuple[type[Event], ...], str]]] = (
     ("source.test-change",      (ChangeRequestChanged,),         "build what it would become"),
     ("source.judge-change",     (BuildFinished,),                "its checks; merge when green"),
     ("image.judge",           (ImageBuilt, BuildFinished),     "record images, make candidates"),
+    ("image.scan",            (CandidateMade,),                "what is in it, as a report"),
     ("notify.tell",           TOLD,                            "tell people what came of it"),
 )  # fmt: skip
 

@@ -38,6 +38,7 @@ OWNERS: dict[str, set[str]] = {
     "sealed": {"access"},  # a new key seals every secret again, whoever it belongs to
     "crons": {"source"},
     "images": {"image"},
+    "scans": {"image"},
     "releases": {"release"},
     "promotions": {"release"},
     "approvals": {"release"},

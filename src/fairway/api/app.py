@@ -27,6 +27,7 @@ from fairway.api import (
     repositories,
     roles,
     runners,
+    scans,
     secrets,
     system,
     teams,

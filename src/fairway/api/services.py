@@ -20,6 +20,7 @@ from fairway.client.wire.system import Component
 from fairway.cluster.clusters import Clusters
 from fairway.cluster.known import Door
 from fairway.gateway.traffic import Traffic
+from fairway.image.scan.scanning import Scanning
 from fairway.kit.aio import Wake
 from fairway.model.errors import Unavailable
 from fairway.monitor.requests import Requests
@@ -66,6 +67,7 @@ class Services(Struct, frozen=True, kw_only=True):
     wake: Wake = field(default_factory=Wake)  # stages may have become ready
     changes: ChangeRequests | None = None
     crons: Crons | None = None
+    scanning: Scanning | None = None
     remotes: Remotes | None = None
     signatures: FileSignatures | None = None
     keyring: Keyring | None = None

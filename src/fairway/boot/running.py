@@ -282,6 +282,7 @@ def services(
         changes=app.changes,
         wake=app.wake,
         crons=Crons(app.database, app.cron_wake),
+        scanning=app.scanning,
         remotes=Remotes(remote),
         signatures=FileSignatures(app.database, app.ports.keyring),
         keyring=app.ports.keyring,

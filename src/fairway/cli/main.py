@@ -61,6 +61,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "watch": Entry(READ, "watch", "watch", "Follow a build live."),
     "wait": Entry(READ, "watch", "wait", "Wait until a build has ended."),
     "diff": Entry(READ, "diff", "diff", "Compare two builds."),
+    "scan": Entry(SUPPLY, "scan", "scan", "What is in an image, and what is known against it."),
     "image": Entry(SUPPLY, "image", "image", "Base images, and what builds made."),
     "promote": Entry(DELIVER, "release", "promote", "Bring a release into an environment."),
     "approve": Entry(DELIVER, "decide", "approve", "Let a blocked build run; approve a release."),

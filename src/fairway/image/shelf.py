@@ -16,6 +16,7 @@ from fairway.blob.blob import Blobs
 from fairway.kit.aio import blocking
 from fairway.model.errors import Conflict, NotFound
 from fairway.oci import digest, manifest
+from fairway.oci.manifest import Descriptor
 from fairway.store import manifests, registry
 from fairway.store.database import Database
 from fairway.store.manifests import NewManifest
@@ -23,6 +24,8 @@ from fairway.store.registry import Blob
 
 _CONFIG: Final = "application/vnd.cncf.helm.config.v1+json"
 _CHART: Final = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+_EMPTY: Final = b"{}"  # OCI's config of an artifact that has none
+_EMPTY_TYPE: Final = "application/vnd.oci.empty.v1+json"
 _MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -70,6 +73,34 @@ class Shelf:
         found = await blocking(manifest.read, body, _MANIFEST)
         record = _record(found, body)
         await self._database.write(_publish, repo, name, record=record, version=version)
+        return record.digest
+
+    async def put_artifact(
+        self, name: str, media_type: str, data: bytes, *, subject: Descriptor
+    ) -> str:
+        """Put something about an image beside it (an OCI artifact, found by its referrers); its
+        digest. The same again changes nothing. Raises `NotFound` (code `no-image`).
+        """
+        repo = await self._database.write(registry.ensure_repository, name)
+        empty = await self._put(repo, _EMPTY)
+        layer = await self._put(repo, data)
+        body = msgspec.json.encode(
+            {
+                "schemaVersion": 2,
+                "mediaType": _MANIFEST,
+                "artifactType": media_type,
+                "config": _descriptor(_EMPTY_TYPE, empty, _EMPTY),
+                "layers": [_descriptor(media_type, layer, data)],
+                "subject": {
+                    "mediaType": subject.media_type,
+                    "digest": subject.digest,
+                    "size": subject.size,
+                },
+            }
+        )
+        found = await blocking(manifest.read, body, _MANIFEST)
+        record = _record(found, body)
+        await self._database.write(_put_beside, repo, record, name)
         return record.digest
 
     async def _put(self, repo: int, data: bytes) -> str:
@@ -136,6 +167,10 @@ def _check_free(db: Connection, name: str, version: str, wanted: str) -> None:
             code="version-exists",
             remedy="a version is never overwritten: release the next one",
         )
+
+
+def _put_beside(db: Connection, repo: int, record: NewManifest, name: str) -> None:
+    _put_whole(db, repo, record, name=name, version="")
 
 
 def _put_whole(db: Connection, repo: int, record: NewManifest, *, name: str, version: str) -> None:

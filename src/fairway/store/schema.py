@@ -702,6 +702,38 @@ setting = Table(
     _json("value", "null"),
 )
 
+bill = Table(
+    "bill",  # of materials: what is in a digest
+    metadata,
+    _id(),
+    Column("digest", String(160), nullable=False, unique=True),
+    _text("image"),  # the registry repository that it was read in
+    _json("packages", "[]"),  # image/scan Package
+    _text("release"),  # Debian's
+    _json("problems", "[]"),
+    _text("artifact"),  # digest of the CycloneDX document's manifest
+    _time("created", null=False),
+)
+
+advisory = Table(
+    "advisory",
+    metadata,
+    _id(),
+    Column("ecosystem", String(64), nullable=False),
+    Column("package", String(255), nullable=False),
+    Column("name", String(128), nullable=False),  # OSV's id
+    _json("record"),  # image/scan Advisory
+    UniqueConstraint("ecosystem", "package", "name"),
+)
+
+advisory_source = Table(
+    "advisory_source",
+    metadata,
+    Column("ecosystem", String(64), primary_key=True),
+    _time("imported", null=False),
+    _int("records"),
+)
+
 # ---- notify -------------------------------------------------------------------------------------
 
 channel = Table(

@@ -16,6 +16,35 @@ depends_on = None
 def upgrade() -> None:
     """To this version."""
     op.create_table(
+        "advisory",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("ecosystem", sa.String(length=64), nullable=False),
+        sa.Column("package", sa.String(length=255), nullable=False),
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("record", sa.JSON(), server_default="{}", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_advisory")),
+        sa.UniqueConstraint(
+            "ecosystem", "package", "name", name=op.f("uq_advisory_ecosystem_package_name")
+        ),
+    )
+    op.create_table(
+        "advisory_source",
+        sa.Column("ecosystem", sa.String(length=64), nullable=False),
+        sa.Column("imported", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "records",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            server_default="0",
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("ecosystem", name=op.f("pk_advisory_source")),
+    )
+    op.create_table(
         "audit",
         sa.Column(
             "id",
@@ -34,6 +63,24 @@ def upgrade() -> None:
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.create_index("ix_audit_subject", ["subject", "id"], unique=False)
 
+    op.create_table(
+        "bill",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("digest", sa.String(length=160), nullable=False),
+        sa.Column("image", sa.Text(), server_default="", nullable=False),
+        sa.Column("packages", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("release", sa.Text(), server_default="", nullable=False),
+        sa.Column("problems", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("artifact", sa.Text(), server_default="", nullable=False),
+        sa.Column("created", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bill")),
+        sa.UniqueConstraint("digest", name=op.f("uq_bill_digest")),
+    )
     op.create_table(
         "blob",
         sa.Column(
