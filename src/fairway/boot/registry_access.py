@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from sqlalchemy import Connection
@@ -10,10 +11,13 @@ from fairway.access.authorise import Action, allowed_on_image
 from fairway.access.identity import Identity
 from fairway.access.tokens import Tokens
 from fairway.image.registry.access import Action as ImageAction
+from fairway.model.image import change_tag
 from fairway.model.token import TokenScope
-from fairway.store import registry, releases
+from fairway.pipeline import bindings
+from fairway.store import builds, registry, releases
 from fairway.store.database import Database
 
+_NUMBER: Final = re.compile(r"/(\d+)(?:/|$)")
 _ACTIONS: Final = {
     ImageAction.PULL: Action.PULL_IMAGE,
     ImageAction.PUSH: Action.PUSH_IMAGE,
@@ -47,6 +51,21 @@ class IdentityRights:
         """Whether it may do this with the repository of that name."""
         allowed = await self._database.read(_allowed, self._identity, name)
         return _ACTIONS[action] in allowed
+
+    async def may_tag(self, tag: str) -> bool:
+        """Whether what it pushes may have this tag: a build of a pull request has its own."""
+        build = self._identity.build
+        return build is None or await self._database.read(_may_tag, build, tag)
+
+
+def _may_tag(db: Connection, build: int, tag: str) -> bool:
+    """What deployments go by is not for a pull request's build, nor for what repeats one."""
+    ancestry = builds.ancestry(db, builds.find(db, build))
+    if not bindings.is_pull_request(bindings.facts_of(ancestry)):
+        return True
+    origin = ancestry[-1]
+    number = _NUMBER.search(origin.ref)
+    return tag == change_tag(tag, number=number[1] if number else "", sha=origin.after)
 
 
 def _allowed(db: Connection, identity: Identity, name: str) -> frozenset[Action]:

@@ -17,6 +17,8 @@ from fairway.kit.secret import Secret
 
 HUB: Final = "docker.io"
 CANDIDATE_TAG: Final = "candidate"
+_SHORT: Final = 7
+_LONGEST_TAG: Final = 128
 
 Log = Callable[[bytes], Awaitable[None]]
 """Takes the next raw bytes of a log; returning means they are kept."""
@@ -172,3 +174,16 @@ class ImageBuilder(Protocol):
         when the engine or the registry does not answer. Cancelling it kills the build.
         """
         ...
+
+
+def change_tag(tag: str, *, number: str, sha: str) -> str:
+    """The tag under which a pull request's build may push an image: its own, or made its own.
+
+    A tag that names its commit (seven digits at least) or begins with `change-NUMBER` is its own;
+    any other, `latest` or a version, is what deployments go by.
+    """
+    begin = f"change-{number}"
+    named = len(sha) >= _SHORT and sha[:_SHORT] in tag
+    if named or tag == begin or tag.startswith(f"{begin}-"):
+        return tag
+    return f"{begin}-{tag}"[:_LONGEST_TAG]

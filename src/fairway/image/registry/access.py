@@ -23,6 +23,9 @@ class Rights(Protocol):
     async def may(self, name: str, action: Action) -> bool:
         """Whether the asker may do this with the repository of that name (which may not exist)."""
 
+    async def may_tag(self, tag: str) -> bool:
+        """Whether the asker, who may push, may make this tag name what is pushed."""
+
 
 class Access(Protocol):
     """Turns credentials into rights."""
@@ -49,4 +52,9 @@ class Open:
     async def may(self, name: str, action: Action) -> bool:
         """Yes."""
         del name, action
+        return True
+
+    async def may_tag(self, tag: str) -> bool:
+        """Yes."""
+        del tag
         return True

@@ -42,6 +42,13 @@ async def put(call: Call, text: str) -> None:
     """PUT: store a manifest whose blobs and children are here already."""
     await call.need(Action.PUSH)
     wanted = _reference(text)
+    if not digest.is_digest(wanted) and not await call.asker.rights.may_tag(wanted):
+        raise RegistryError(
+            "DENIED",
+            f"a build of a pull request may not set the tag {wanted}: its images have tags that"
+            " name its commit, or begin with change-NUMBER",
+            detail={"tag": wanted},
+        )
     length = call.request.length()
     if length is not None and length > manifest.LONGEST:
         raise RegistryError("SIZE_INVALID", _too_large(length), status=413)

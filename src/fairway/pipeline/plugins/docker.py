@@ -19,7 +19,16 @@ from fairway.kit import clock
 from fairway.kit.aio import blocking
 from fairway.kit.secret import Secret
 from fairway.model.errors import InvalidInput
-from fairway.model.image import HUB, BuildRequest, Facts, ImageBuilder, Rewrite, Target, parse_name
+from fairway.model.image import (
+    HUB,
+    BuildRequest,
+    Facts,
+    ImageBuilder,
+    Rewrite,
+    Target,
+    change_tag,
+    parse_name,
+)
 from fairway.pipeline.plugin import Job, PluginEnd
 from fairway.pipeline.plugins import ecr
 from fairway.pipeline.plugins.http import HttpSender, Sender
@@ -81,6 +90,10 @@ class DockerPlugin:
             return PluginEnd()
         for name in settings.unknown():
             await job.log(f"[fairway] the setting `{name}` has no effect here\n".encode())
+        for target in request.targets:
+            if target.ours and not target.full.endswith(f":{parse_name(target.written).tag}"):
+                words = f"[fairway] a pull request's {target.written} is pushed as {target.full}\n"
+                await job.log(words.encode())
         images = await self._builder.build(request, job.log)
         for image in images:
             await job.log(f"{image.name} is {image.digest}\n".encode())
@@ -115,7 +128,7 @@ def request_for(job: Job, settings: Settings, operator: BuilderSettings) -> Buil
     for name in _HARMLESS:
         settings.text(name)
     dry_run = settings.flag("dry_run")
-    targets = tuple(place.target(tag) for tag in tags)
+    targets = tuple(place.target(tag, _pushed_as(settings, tag)) for tag in tags)
     return BuildRequest(
         key=job.key,
         root=job.tree,
@@ -156,8 +169,8 @@ class _Place(Struct, frozen=True):
     ours: bool
     kept: bool  # no system, no registry and no credentials were named: it stays in the Engine
 
-    def target(self, tag: str) -> Target:
-        full = f"{self.host}/{self.path}:{tag}"
+    def target(self, tag: str, pushed_as: str) -> Target:
+        full = f"{self.host}/{self.path}:{pushed_as if self.ours else tag}"
         return Target(written=f"{self.repo}:{tag}", full=full, ours=self.ours)
 
 
@@ -263,6 +276,16 @@ def _tags(job: Job, settings: Settings) -> list[str] | None:
                 remedy="A tag has letters, digits and . _ -, at most 128 of them.",
             )
     return list(dict.fromkeys(tags))
+
+
+def _pushed_as(settings: Settings, tag: str) -> str:
+    """A pull request's image goes into our registry by a tag of its own; the rest of its build
+    knows it as it is written all the same. The registry takes no other tag of it.
+    """
+    if settings.text("DRONE_BUILD_EVENT") != "pull_request":
+        return tag
+    number, sha = settings.text("DRONE_PULL_REQUEST"), settings.text("DRONE_COMMIT_SHA")
+    return change_tag(tag, number=number, sha=sha)
 
 
 def _tags_file(job: Job) -> list[str]:

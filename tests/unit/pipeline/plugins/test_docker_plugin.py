@@ -68,6 +68,30 @@ def test_names_say_where_images_go(
     assert list(made.targets) == [Target(written=w, full=f, ours=o) for w, f, o in targets]
 
 
+PULL = {
+    "DRONE_BUILD_EVENT": "pull_request",
+    "DRONE_PULL_REQUEST": "7",
+    "DRONE_COMMIT_SHA": "0123456789abcdef0123456789abcdef01234567",
+}
+
+
+@pytest.mark.parametrize(
+    ("repo", "tag", "full"),
+    [
+        ("acme/web", "latest", "127.0.0.1:5000/acme/web:change-7-latest"),
+        ("acme/web", "1.0", "127.0.0.1:5000/acme/web:change-7-1.0"),
+        ("acme/web", "test-01234567", "127.0.0.1:5000/acme/web:test-01234567"),
+        ("acme/web", "change-7", "127.0.0.1:5000/acme/web:change-7"),
+        ("quay.example/acme/web", "latest", "quay.example/acme/web:latest"),
+    ],
+)
+def test_a_pull_request_s_image_goes_by_a_tag_of_its_own(
+    job: Any, repo: str, tag: str, full: str
+) -> None:
+    made = request(job("plugins/docker", PLUGIN_REPO=repo, PLUGIN_TAGS=tag, **PULL))
+    assert [(one.written, one.full) for one in made.targets] == [(f"{repo}:{tag}", full)]
+
+
 EVERY = {
     "PLUGIN_REPO": "acme/web",
     "PLUGIN_CONTEXT": "web",
