@@ -68,6 +68,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "reject": Entry(DELIVER, "decide", "reject", "Refuse a blocked build, or a release."),
     "qa": Entry(DELIVER, "release", "qa", "Give your verdict on a release."),
     "rollback": Entry(DELIVER, "release", "rollback", "Return to what was good."),
+    "rollout": Entry(DELIVER, "rollout", "rollout", "Promote, abort, pause or undo a Rollout."),
     "deploy": Entry(DELIVER, "release", "deploy", "Make an environment anew in another cluster."),
     "test": Entry(DELIVER, "release", "test", "Run the integration suite against an environment."),
     "dora": Entry(DELIVER, "release", "dora", "Say how deliveries went, in figures."),

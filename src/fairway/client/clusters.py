@@ -7,26 +7,55 @@ from typing import Any
 import msgspec
 
 from fairway.client.wire.cluster import ClusterAccess
-from fairway.model.errors import FairwayError, Forbidden, NotFound, Unauthenticated, Unavailable
+from fairway.model.errors import (
+    Conflict,
+    FairwayError,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+)
 
 _TIMEOUT_S = 20.0
-_KINDS: dict[int, type[FairwayError]] = {401: Unauthenticated, 403: Forbidden, 404: NotFound}
+_KINDS: dict[int, type[FairwayError]] = {
+    400: InvalidInput,
+    401: Unauthenticated,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    422: InvalidInput,
+}
 
 
 def listed(access: ClusterAccess, token: str, path: str) -> list[dict[str, Any]]:
-    """All objects of a collection of the Kubernetes API.
+    """All objects of a collection of the Kubernetes API. Raises as `ask` does."""
+    items: list[dict[str, Any]] = ask(access, token, "GET", path)["items"]
+    return items
 
-    Raises `Forbidden`, `NotFound` (no such kind there), `Unavailable`.
+
+def ask(
+    access: ClusterAccess, token: str, method: str, path: str, *, body: Any = None, patch: str = ""
+) -> dict[str, Any]:
+    """One call to the Kubernetes API; `patch` is the kind of a patch: merge, json.
+
+    Raises `Forbidden`, `NotFound` (no such object or kind there), `Conflict`, `InvalidInput`,
+    `Unavailable`.
     """
     import ssl  # noqa: PLC0415 see below
 
     import httpx  # noqa: PLC0415 100 ms that --help must not pay
 
     headers = {"Authorization": f"Bearer {token}", "User-Agent": "fairway"}
+    if patch:
+        name = "merge-patch+json" if patch == "merge" else "json-patch+json"
+        headers["Content-Type"] = f"application/{name}"
     try:
-        answer = httpx.get(
+        answer = httpx.request(
+            method,
             f"{access.server.rstrip('/')}{path}",
             headers=headers,
+            content=msgspec.json.encode(body) if body is not None else None,
             timeout=_TIMEOUT_S,
             verify=ssl.create_default_context(cadata=access.ca) if access.ca else True,
         )
@@ -35,11 +64,11 @@ def listed(access: ClusterAccess, token: str, path: str) -> list[dict[str, Any]]
             f"the cluster {access.name} is not reached through {access.server}: {error}",
             code="cluster-unavailable",
         ) from error
-    if answer.status_code != 200:
+    if answer.status_code >= 300:
         kind = _KINDS.get(answer.status_code, Unavailable)
         raise kind(f"the cluster {access.name}: {_message(answer.content)}")
-    items: list[dict[str, Any]] = msgspec.json.decode(answer.content)["items"]
-    return items
+    found: dict[str, Any] = msgspec.json.decode(answer.content)
+    return found
 
 
 def _message(body: bytes) -> str:
