@@ -1,0 +1,114 @@
+"""What the server makes of an object before it keeps it: unknown fields, values, defaults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from msgspec import Struct
+
+from fairway.kube.kind import Json
+from fairway.testing.simkube.schemas import child
+
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.:]*[a-z0-9])?")
+_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "object": (dict,),
+    "array": (list,),
+}
+
+
+class Wrong(Struct, frozen=True):
+    """A value that the kind does not take."""
+
+    path: str
+    message: str
+    reason: str = "FieldValueInvalid"
+
+
+def unknown(value: Any, schema: Json, path: str = "") -> Iterator[str]:
+    """The paths of fields that the schema does not know."""
+    if isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from unknown(one, schema.get("items") or {}, f"{path}[{number}]")
+    elif isinstance(value, dict) and schema:
+        for name, one in value.items():
+            at = f"{path}.{name}" if path else name
+            below = child(schema, name)
+            if below is None:
+                yield at
+            else:
+                yield from unknown(one, below, at)
+
+
+def pruned(value: Any, schema: Json) -> Any:
+    """Without the fields that the schema does not know, and without nulls."""
+    if isinstance(value, list):
+        return [pruned(one, schema.get("items") or {}) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = {}
+    for name, one in value.items():
+        below = child(schema, name) if schema else {}
+        if below is not None and one is not None:
+            found[name] = pruned(one, below)
+    return found
+
+
+def defaulted(value: Any, schema: Json) -> Any:
+    """With the schema's defaults for what is left out."""
+    if isinstance(value, list):
+        return [defaulted(one, schema.get("items") or {}) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: defaulted(one, child(schema, name) or {}) for name, one in value.items()}
+    for name, below in (schema.get("properties") or {}).items():
+        if name not in found and "default" in below:
+            found[name] = below["default"]
+    return found
+
+
+def problems(obj: Json, schema: Json) -> list[Wrong]:
+    """What is wrong with an object's values."""
+    found = list(_values(obj, schema, ""))
+    name = str((obj.get("metadata") or {}).get("name") or "")
+    if not _NAME.fullmatch(name):
+        told = f"Invalid value: {name!r}: a lowercase RFC 1123 subdomain is needed"
+        found.append(Wrong("metadata.name", told))
+    return found
+
+
+def _values(value: Any, schema: Json, path: str) -> Iterator[Wrong]:
+    wrong = _wrong(value, schema)
+    if wrong:
+        yield Wrong(path, wrong)
+    elif isinstance(value, dict):
+        for name in schema.get("required") or ():
+            if name not in value:
+                yield Wrong(f"{path}.{name}".lstrip("."), "Required value", "FieldValueRequired")
+        for name, one in value.items():
+            yield from _values(one, child(schema, name) or {}, f"{path}.{name}".lstrip("."))
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _values(one, schema.get("items") or {}, f"{path}[{number}]")
+
+
+def _wrong(value: Any, schema: Json) -> str:
+    """What is wrong with one value; "" for nothing."""
+    types = _TYPES.get(str(schema.get("type")))
+    if types and (not isinstance(value, types) or _bool_for_number(value, types)):
+        return f"Invalid value: {value!r}: {schema['type']} is needed"
+    if "enum" in schema and value not in schema["enum"]:
+        return f"Unsupported value: {value!r}: supported values: {schema['enum']}"
+    least = schema.get("minimum")
+    if least is not None and isinstance(value, int | float) and value < least:
+        return f"Invalid value: {value!r}: should be greater than or equal to {least}"
+    return ""
+
+
+def _bool_for_number(value: Any, types: tuple[type, ...]) -> bool:
+    return isinstance(value, bool) and bool not in types
