@@ -377,7 +377,17 @@ class Town:
         try:
             return await eventually(f"{environment} has {state} {version}", ask, seconds=WAIT_S)
         except AssertionError as error:
-            raise AssertionError(f"{error}: {(await self.lane(environment))[:2]}") from None
+            raise AssertionError(f"{error}: {await self.told()}") from None
+
+    async def told(self) -> str:
+        """Everything, in short."""
+        lines = [f"{one.version} {one.state} {one.problem}" for one in await self.releases()]
+        for name in self.namespaces:
+            lines += [
+                f"{name} {one.release} {one.kind} {one.state} {one.step} {one.message} {one.bad}"
+                for one in await self.lane(name)
+            ]
+        return "\n".join(lines)
 
     # ---- the stand-in for GitOps -----------------------------------------------------------------
 

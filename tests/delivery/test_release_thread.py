@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from release_town import CHART, REGISTRY, Town
+from release_town import CHART, REGISTRY, WAIT_S, Town
 
 from fairway.kube import Kube
 from fairway.kube.kind import POD
@@ -150,8 +150,13 @@ async def test_a_release_that_does_not_come_up_is_reverted_in_git_and_stays_away
         values = CHART["values.yaml"].replace('bad: "no"', 'bad: "yes"')
         await town.commit("acme/catalogue", {"chart/values.yaml": values}, "feat: break it")
         bad = await town.candidate()
-        back = await town.until("production", "passed", version="0.1.0-rc.1")
-        assert back.kind is PromotionKind.REVERT
+        await town.until("staging", "passed", version="0.1.0-rc.2")
+
+        async def reverted() -> bool:
+            last = (await town.lane("production"))[0]
+            return last.kind is PromotionKind.REVERT and last.state == "passed"
+
+        await eventually("it is reverted", reverted, seconds=WAIT_S)
         assert first in await town.runs("production")
         said = (await town.subjects("acme/environments"))[:2]
         assert said == [

@@ -8,15 +8,14 @@ environment that it is meant for.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
+import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from fairway.kit.aio import shielded
-from fairway.kube import Kube
-from fairway.kube.errors import KubeExists
+from fairway.kube import Kube, Selection
 from fairway.kube.kind import CONFIG_MAP, NAMESPACE, SECRET
 from fairway.model.errors import FairwayError, InvalidInput
 from fairway.release import arrival, keys
@@ -31,14 +30,14 @@ Json = dict[str, Any]
 
 
 async def install(
-    kube: Kube, name: str, objects: Sequence[Json], *, beside: str, deadline_s: float
+    kube: Kube, owner: str, objects: Sequence[Json], *, beside: str, deadline_s: float
 ) -> None:
-    """Install `objects` and wait until they are well. `name` names the try; `beside`: the namespace
-    that the chart's configuration lies in.
+    """Install `objects` and wait until they are well. `owner` has one try at a time; `beside`: the
+    namespace that the chart's configuration lies in.
 
     Raises `InvalidInput` (code `chart-not-installed`) with what went wrong, `Unavailable`.
     """
-    async with _namespace(kube, name) as namespace:
+    async with _namespace(kube, owner) as namespace:
         await _borrow(kube, namespace, objects, beside=beside)
         applied = [
             obj
@@ -54,14 +53,17 @@ def _rank(obj: Mapping[str, Any]) -> int:
 
 
 @asynccontextmanager
-async def _namespace(kube: Kube, name: str) -> AsyncIterator[str]:
-    text = f"fairway-chart-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
-    with contextlib.suppress(KubeExists):  # a crash left it: what lies in it is applied again
-        await kube.create(NAMESPACE, {"metadata": {"name": text, "labels": {LABEL: "true"}}})
+async def _namespace(kube: Kube, owner: str) -> AsyncIterator[str]:
+    """A new one for each try. What a crash left of the same owner goes first."""
+    mark = hashlib.sha256(owner.encode()).hexdigest()[:16]
+    for left in await kube.list(NAMESPACE, Selection(labels=f"{LABEL}={mark}")):
+        await kube.delete(NAMESPACE, left["metadata"]["name"])
+    name = f"fairway-chart-{secrets.token_hex(6)}"
+    await kube.create(NAMESPACE, {"metadata": {"name": name, "labels": {LABEL: mark}}})
     try:
-        yield text
+        yield name
     finally:
-        await shielded(_remove(kube, text))
+        await shielded(_remove(kube, name))
 
 
 async def _remove(kube: Kube, namespace: str) -> None:

@@ -85,7 +85,7 @@ async def _install(
     objects = await chart.objects(release=service.name, namespace=beside or "default", files=files)
     await installing.install(
         kube,
-        f"{release.delivery}/{release.service}/{release.version}",
+        f"{deps.registry}/{release.delivery}/{release.service}",
         objects,
         beside=beside,
         deadline_s=deps.install_s,
