@@ -59,7 +59,7 @@ class Found(Struct, frozen=True, kw_only=True):
 class Charts:
     """One chart's repository; use as an async context manager.
 
-    Raises `NotFound` (`no-chart`), `Forbidden` (`registry-forbidden`), `Unavailable`
+    Raises `NotFound` (`no-chart-version`), `Forbidden` (`registry-forbidden`), `Unavailable`
     (`registry-unavailable`, may be retried), `InvalidInput` (`bad-chart`), `TooLarge`.
     """
 
@@ -131,7 +131,7 @@ class Charts:
         except httpx.HTTPError as error:
             raise self._away(error) from error
         if answer.status_code == 404:
-            raise NotFound(f"{self._place} is not there", code="no-chart", where=url)
+            raise NotFound(f"{self._place} is not there", code="no-chart-version", where=url)
         if answer.status_code in {401, 403}:
             raise Forbidden(
                 f"{self._place} may not be read",

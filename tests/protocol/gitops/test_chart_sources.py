@@ -116,7 +116,7 @@ async def test_a_version_that_is_not_there_is_named(
     found = ChartSources(nothing)
     with pytest.raises(FairwayError) as caught:
         await found.tree(source(registry, "9.9.9"), "9.9.9")
-    assert caught.value.code == "no-chart"
+    assert caught.value.code == "no-chart-version"
     with pytest.raises(FairwayError) as caught:
         await found.resolve(source(registry, ">9"))
     assert caught.value.code == "no-version"
@@ -162,7 +162,7 @@ async def test_a_helm_repository_is_read_over_http(toolbox: Toolbox, tmp_path: P
         missing = Source(repo_url=f"{url}/charts", chart="other", target_revision="1.2.3")
         with pytest.raises(FairwayError) as caught:
             await found.tree(missing, "1.2.3")
-        assert caught.value.code == "no-chart"
+        assert caught.value.code == "no-chart-version"
 
 
 class OnShelf:

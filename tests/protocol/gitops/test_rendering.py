@@ -37,6 +37,19 @@ CHART = {
     "metadata: {name: test, annotations: {helm.sh/hook: test}}\n",
 }
 
+KUSTOMIZATION = {
+    "base/kustomization.yaml": "resources: [map.yaml, sub]\n",
+    "base/map.yaml": MAP % "m",
+    "base/sub/kustomization.yaml": "resources: [more.yaml]\n",
+    "base/sub/more.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n"
+    "spec: {template: {spec: {containers: [{name: c, image: nginx}]}}}\n",
+    "over/kustomization.yaml": "resources: [../base]\n"
+    "configMapGenerator: [{name: g, files: [k=data.txt], envs: [.env]}]\n",
+    "over/data.txt": "text",
+    "over/.env": "A=b\n",
+    "unrelated/x.yaml": MAP % "x",
+}
+
 
 class Repository:
     """A repository whose files a test writes."""
@@ -226,20 +239,7 @@ async def test_a_template_with_a_mistake_is_named(repository: Repository) -> Non
 async def test_a_kustomization_is_built_with_what_it_names_elsewhere(
     repository: Repository,
 ) -> None:
-    repository.write(
-        {
-            "base/kustomization.yaml": "resources: [map.yaml, sub]\n",
-            "base/map.yaml": MAP % "m",
-            "base/sub/kustomization.yaml": "resources: [more.yaml]\n",
-            "base/sub/more.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n"
-            "spec: {template: {spec: {containers: [{name: c, image: nginx}]}}}\n",
-            "over/kustomization.yaml": "resources: [../base]\n"
-            "configMapGenerator: [{name: g, files: [k=data.txt], envs: [.env]}]\n",
-            "over/data.txt": "text",
-            "over/.env": "A=b\n",
-            "unrelated/x.yaml": MAP % "x",
-        }
-    )
+    repository.write(dict(KUSTOMIZATION))
     found = await repository.render(
         "over",
         kustomize={
@@ -259,11 +259,17 @@ async def test_a_kustomization_is_built_with_what_it_names_elsewhere(
     (container,) = by_name["d"]["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "registry.example.org/nginx@sha256:" + "a" * 64
     assert {one["metadata"]["labels"]["app"] for one in found.objects} == {"shop"}
-    before = found.digest
+
+
+async def test_a_kustomization_is_known_again_until_what_it_names_changes(
+    repository: Repository,
+) -> None:
+    repository.write(dict(KUSTOMIZATION))
+    before = await repository.render("over")
     repository.write({"unrelated/x.yaml": MAP % "y"})
-    assert (await repository.render("over")).objects is (await repository.render("over")).objects
+    assert (await repository.render("over")).objects is before.objects
     repository.write({"base/sub/more.yaml": MAP % "other"})
-    assert (await repository.render("over")).digest != before
+    assert (await repository.render("over")).digest != before.digest
 
 
 async def test_a_remote_base_is_refused(repository: Repository) -> None:

@@ -113,7 +113,7 @@ class ChartSources:
             if one.get("version") == revision and one.get("urls"):
                 return await self._download(source, str(one["urls"][0]), one.get("digest"))
         said = f"{source.repo_url} has no version {revision} of {source.chart}"
-        raise NotFound(said, code="no-chart", where="spec.source.targetRevision")
+        raise NotFound(said, code="no-chart-version", where="spec.source.targetRevision")
 
     async def _is_oci(self, source: Source) -> bool:
         """An address without a scheme is a registry's, as in Argo CD."""
@@ -194,7 +194,7 @@ async def _limited(http: httpx.AsyncClient, url: str, limit: int) -> bytes:
         if answer.status_code in {401, 403}:
             raise Forbidden(f"{url} may not be read", code="chart-forbidden", where=_HERE)
         if answer.status_code == 404:
-            raise NotFound(f"{url} is not there", code="no-chart", where=_HERE)
+            raise NotFound(f"{url} is not there", code="no-chart-version", where=_HERE)
         answer.raise_for_status()
         async for piece in answer.aiter_bytes():
             data += piece
