@@ -87,8 +87,8 @@ SUITES: dict[str, Suite] = {
     "kubernetes": Suite(
         "the embedded Kubernetes, and the client that all chapters use",
         ("tests/kubernetes",),
-        ("docker", "kubernetes", "native"),
-        minutes=30,
+        ("docker", "kubernetes", "images", "native"),
+        minutes=40,
     ),
     "delivery": Suite(
         "GitOps, rollouts and releases on a real Kubernetes API, without containers",
