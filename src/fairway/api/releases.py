@@ -202,6 +202,7 @@ async def deploy(
     *, services: Svc, who: Who, environment: Word, data: JSONBody[wire.DeployRequest]
 ) -> Page[wire.Deployed]:
     """Every service as Git says it, into another cluster. The same again changes nothing."""
+    await services.database.read(commands.may_deploy, who, environment, delivery=data.delivery)
     deps = here(services.delivering, "deliveries")
     delivery, place = await services.database.write(
         commands.begin_deploy, who, environment, data.cluster, delivery=data.delivery

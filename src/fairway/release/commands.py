@@ -183,13 +183,21 @@ def _check_gate(
 # ---- elsewhere, and once more --------------------------------------------------------------------
 
 
-def begin_deploy(
-    db: Connection, who: Identity, environment: str, cluster: str, *, delivery: str = ""
+def may_deploy(
+    db: Connection, who: Identity, environment: str, *, delivery: str = ""
 ) -> tuple[Delivery, Environment]:
-    """Whether he may make an environment anew, and that he did. Raises `Forbidden`, `NotFound`."""
+    """Whether he may make an environment anew. Raises `Forbidden`, `NotFound`."""
     found, place = asking.place(kept(db), environment, delivery=delivery)
     what = asking.Asked(delivery=found, environment=place, service=found.services[0])
     rights.require(db, who, DeliveryAction.DEPLOY, what)
+    return found, place
+
+
+def begin_deploy(
+    db: Connection, who: Identity, environment: str, cluster: str, *, delivery: str = ""
+) -> tuple[Delivery, Environment]:
+    """Write down that he does. Raises as `may_deploy`."""
+    found, place = may_deploy(db, who, environment, delivery=delivery)
     subject = f"environment/{found.name}/{place.name}"
     audit.append(db, who.login, "environment.deploy", subject, after={"cluster": cluster})
     return found, place
