@@ -1,5 +1,7 @@
 """The Gateway API's own definitions, out of its Go module: `crds/gateway-api` beside the programs.
 
+Their licence lies there too: NOTICE is of what is linked.
+
 The experimental channel: there HTTPRoute has `retry` and `sessionPersistence`.
 """
 
@@ -47,6 +49,7 @@ def copy(go: str, into: Path, environment: dict[str, str]) -> None:
     module = Path(json.loads(done.stdout)["Dir"])
     target = into / FOLDER
     target.mkdir(parents=True)
+    shutil.copyfile(module / "LICENSE", target / "LICENSE")  # they are passed on as they are
     for kind in KINDS:
         found = module / _CHANNEL / f"{_GROUP}_{kind}.yaml"
         if not found.is_file():
