@@ -11,6 +11,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from fairway.api import (
+    apps,
     builds,
     changes,
     clusters,
@@ -27,7 +28,6 @@ from fairway.api import (
     repositories,
     roles,
     runners,
-    scans,
     secrets,
     system,
     teams,
@@ -49,7 +49,7 @@ _HEADERS: Final = {
 }
 _NOUNS: Final = (
     repositories, builds, changes, triggers, logs, reports, secrets, crons, people, roles, teams,
-    images, releases, runners, clusters, events, system, traffic,
+    images, releases, apps, runners, clusters, events, system, traffic,
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from fairway.access.keyring import Keyring
 from fairway.access.tokens import Tokens
 from fairway.api.hub import Hub
 from fairway.api.scrapes import Scrapes
+from fairway.client.wire.app import AppDifference
 from fairway.client.wire.system import Component
 from fairway.cluster.clusters import Clusters
 from fairway.cluster.known import Door
@@ -51,6 +52,10 @@ Check = Callable[[], Awaitable[str]]
 """Says how a part of the system is, in words. Raises `FairwayError` when it is not well."""
 
 
+AppDiffer = Callable[[str], Awaitable[list[AppDifference]]]
+"""What differs between an application, by its name, and its cluster."""
+
+
 class Services(Struct, frozen=True, kw_only=True):
     """Everything that handlers ask."""
 
@@ -73,6 +78,8 @@ class Services(Struct, frozen=True, kw_only=True):
     keyring: Keyring | None = None
     clusters: Clusters | None = None
     door: Door | None = None  # users' way to clusters
+    app_differences: AppDiffer | None = None  # of the controller in this process
+    hub_namespace: str = "argocd"  # where Applications are in the home cluster
     checks: Mapping[str, Check] = field(default_factory=dict)  # parts of the system, by name
     parts: Sequence[Parts] = ()  # supervised ones
     delivering: Deps | None = None  # what releases stand on, in a process with controllers

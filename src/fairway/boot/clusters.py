@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fairway.access.tokens import Tokens
-from fairway.api.services import Parts
+from fairway.api.services import AppDiffer, Parts
 from fairway.boot.door import Door
 from fairway.cluster import kubeconfig, layout
 from fairway.cluster.clusters import Clusters
@@ -117,6 +117,7 @@ class ClusterParts:
         self.clusters = Clusters(database, OwnClusters(settings, embedded), dial)
         self.parts: list[Parts] = []  # supervised ones, of the process that keeps them
         self.traffic: Traffic | None = None  # of the gateway in this process
+        self.app_differences: AppDiffer | None = None  # of the controller in this process
         self.door = Door(settings, bridge=bridge)
         self._gate = Gate(database, tokens, self.clusters)
 

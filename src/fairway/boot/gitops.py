@@ -9,14 +9,18 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+import yaml
 from sqlalchemy import Connection
 
 from fairway.api.hub import Hub
 from fairway.app import App
 from fairway.boot.opening import Opened
 from fairway.boot.sources import FleetCredentials, sources
+from fairway.client.wire.app import AppDifference
 from fairway.gitops.controller import Controller, GitOpsSettings, Parts
 from fairway.gitops.manifests import SourceManifests
+from fairway.gitops.masking import masked
+from fairway.gitops.objects import Json, ResourceResult
 from fairway.gitops.rendering import Rendering
 from fairway.gitops.state import Manifests
 from fairway.gitops.telling import Changes
@@ -66,6 +70,13 @@ class Applications:
             group.create_task(self.controller.run(), name="applications")
             group.create_task(self._pushes(), name="pushes to applications")
 
+    async def differences(self, name: str) -> list[AppDifference]:
+        """What differs between an application and its cluster, for people. Raises as
+        `Controller.inspect`.
+        """
+        state = await self.controller.inspect(name)
+        return [_difference(one) for one in state.compared.resources if one.status == "OutOfSync"]
+
     async def _publish(self, changes: Changes) -> None:
         await self._database.write(_append, changes)
 
@@ -101,6 +112,24 @@ def names(source: Mapping[str, Any], slug: str) -> bool:
         .lower()
     )
     return path == slug.lower() or path.endswith(f"/{slug.lower()}")
+
+
+def _difference(one: ResourceResult) -> AppDifference:
+    found = one.difference
+    live = found.live if found.live is not None else one.live
+    wanted = found.predicted if found.predicted is not None else one.target
+    live, wanted = masked(live if one.live else None, wanted if one.target else None)
+    return AppDifference(
+        kind=one.key.kind,
+        namespace=one.key.namespace,
+        name=one.key.name,
+        live=_yaml(live),
+        wanted=_yaml(wanted),
+    )
+
+
+def _yaml(obj: Json | None) -> str:
+    return str(yaml.safe_dump(obj, sort_keys=True)) if obj else ""
 
 
 def _append(db: Connection, changes: Changes) -> None:

@@ -131,12 +131,14 @@ async def _run(app: App, opened: Opened, docker: Docker | None, ways: _Ways) -> 
         ways.lead_to(known)
         if app.ports.fleet is not None:
             group.create_task(ways.fleet.run(), name="ways into clusters")
+        brought = _start_delivery(group, app, opened, served)
+        if clusters is not None and brought is not None:
+            clusters.app_differences = brought.differences
         if listens:
             router = make_router(app, opened, remote, remote_wake, clusters=clusters)
             beside.listen = partial(_listen_at, router, settings.http.port)
             listening = serve(router, addresses(app), _tls(settings))
             group.create_task(listening, name="http")
-        _start_delivery(group, app, opened, served)
         group.create_task(app.run(), name="app")
         if listens:
             ca = settings.http.tls_cert
@@ -145,8 +147,11 @@ async def _run(app: App, opened: Opened, docker: Docker | None, ways: _Ways) -> 
 
 def _start_delivery(
     group: asyncio.TaskGroup, app: App, opened: Opened, served: Service | None
-) -> None:
-    """What brings releases into clusters, in the role controllers: each runs for itself."""
+) -> gitops.Applications | None:
+    """What brings releases into clusters, in the role controllers: each runs for itself.
+
+    Returns the applications' part, which the API asks for comparisons.
+    """
     releases = release.controller(app, opened)
     if releases is not None:
         group.create_task(releases.run(), name="releases")
@@ -159,6 +164,7 @@ def _start_delivery(
     judged = analysis.controller(app, served)
     if judged is not None:
         group.create_task(judged.run(), name="analysis")
+    return brought
 
 
 def _start_clusters(
@@ -291,6 +297,8 @@ def services(
         parts=clusters.parts if clusters else (),
         traffic=clusters.traffic if clusters else None,
         home_cluster=app.settings.cluster.name,
+        app_differences=clusters.app_differences if clusters else None,
+        hub_namespace=app.settings.gitops.namespace,
         checks=health.checks(app),
         private_metrics=bool(app.settings.http.listen) or app.settings.http.behind_proxy,
     )

@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
+from fairway.cli import app, kinds, output
 from fairway.cli import get as getting
-from fairway.cli import kinds, output
 from fairway.cli.session import Session, build_of, build_path, connected, repo_option
 from fairway.cli.text import clean, short, took
+from fairway.client.wire.app import App
 from fairway.client.wire.build import Build, Reports, Stage, Step
 
 _OPTIONS: dict[str, Any] = {
@@ -40,6 +41,10 @@ def describe(
     found = kinds.named(kind)
     if found is kinds.BUILDS:
         _describe_build(session, name, form=output, repo=repo)
+        return
+    if found is kinds.APPS:
+        item = session.api.get(f"/apps/{name}", App)
+        _print(found.one, item, form=output, label=name, human=app.text(item))
         return
     item = getting.find_one(session, found, name, {**_OPTIONS, "repo": repo, **where})
     _print(found.one, item, form=output, label=found.label(item), human=fields(item))

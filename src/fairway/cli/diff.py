@@ -7,7 +7,7 @@ from typing import Any
 import click
 from msgspec import Struct
 
-from fairway.cli import output
+from fairway.cli import app, output
 from fairway.cli.session import Session, build_of, build_path, connected, repo_option
 from fairway.cli.text import millis, short, span
 from fairway.client.wire.build import Build, Reports, Step
@@ -30,8 +30,12 @@ class Line(Struct):
 def diff(session: Session, first: str, second: str, *, output: str, repo: str) -> None:
     """Compare two builds: steps, tests, coverage, durations. Exit code 1 when they differ.
 
-    Durations and times alone are no difference.
+    Durations and times alone are no difference. `diff app NAME` compares an application with its
+    cluster.
     """
+    if app.is_app((first, second)):
+        app.diff(session, second, output)
+        return
     one = _whole(session, first, repo)
     two = _whole(session, second, repo)
     lines = differences(one, two)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fairway.cli.kind import Cell, Kind
+from fairway.cli.kinds_app import APPS
 from fairway.cli.kinds_change import CHANGES
 from fairway.cli.kinds_cluster import ANALYSIS_RUNS, ROLLOUTS
 from fairway.cli.kinds_notify import CHANNELS, NOTICES, RULES
@@ -350,7 +351,7 @@ EVENTS: Final = Kind(
 ALL: Final = (
     REPOSITORIES, BUILDS, IMAGES, RUNNERS, QUEUE, EVENTS, AUDIT, CRONS, SECRETS, TOKENS, USERS,
     ORGANISATIONS, TEAMS, RIGHTS, CHANNELS, RULES, NOTICES, CLUSTERS, COMPONENTS, PARKED, CHANGES,
-    *DELIVERED, ANALYSIS_RUNS, ROLLOUTS,
+    APPS, *DELIVERED, ANALYSIS_RUNS, ROLLOUTS,
 )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def kubectl(session: Session, arguments: tuple[str, ...], *, cluster: str) -> No
 
     Fairway's own options come before kubectl's.
     """
-    _run("kubectl", session, arguments, cluster)
+    run("kubectl", session, arguments, cluster)
 
 
 @click.command("helm", context_settings=_PASSED)
@@ -42,7 +42,7 @@ def helm(session: Session, arguments: tuple[str, ...], *, cluster: str) -> None:
 
     Fairway's own options come before helm's.
     """
-    _run("helm", session, arguments, cluster)
+    run("helm", session, arguments, cluster)
 
 
 @click.command("kubeconfig")
@@ -94,7 +94,7 @@ def config_of(session: Session, cluster: str) -> dict[str, Any]:
     }
 
 
-def _run(tool: str, session: Session, arguments: tuple[str, ...], cluster: str) -> NoReturn:
+def run(tool: str, session: Session, arguments: tuple[str, ...], cluster: str) -> NoReturn:
     """Become the tool. Its kubeconfig is in memory only: nothing is left behind."""
     from fairway.boot import kubectl as machine
 

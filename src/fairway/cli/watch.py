@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from fairway.cli import output
+from fairway.cli import app, output
 from fairway.cli.live import NEGATIVE, follow
 from fairway.cli.session import (
     Session,
@@ -44,13 +44,26 @@ def watch(session: Session, build: str, *, output: str, repo: str, timeout: floa
 
 
 @click.command("wait")
-@click.argument("build", default="last")
+@click.argument("words", nargs=-1, metavar="[BUILD | app NAME]")
+@click.option("--sync", is_flag=True, help="An application: until it is Synced.")
+@click.option("--health", is_flag=True, help="An application: until it is Healthy.")
 @output.format_option
 @repo_option
 @timeout_option
 @connected
-def wait(session: Session, build: str, *, output: str, repo: str, timeout: float | None) -> None:
-    """Wait until a BUILD has ended, and say how. Exit code 1 when other than passed."""
+def wait(session: Session, words: tuple[str, ...], *, output: str, repo: str,
+         timeout: float | None, sync: bool, health: bool) -> None:  # fmt: skip
+    """Wait until a BUILD has ended, and say how. Exit code 1 when other than passed.
+
+    Of an application (`wait app NAME`): until its operation has ended, and it is Synced and Healthy
+    as far as that is asked for.
+    """
+    if app.is_app(words):
+        app.wait(session, app.named(words), sync=sync, health=health, timeout=timeout, form=output)
+        return
+    build = words[0] if words else "last"
+    if len(words) > 1 or sync or health:
+        raise click.UsageError("one build, or `app NAME`")
     slug, number = build_of(session, build, repo)
     with deadline(timeout, f"{slug}#{number} has not ended"):
         ended = follow(session, build_path(slug, number), quiet=True)

@@ -28,7 +28,7 @@ from fairway.gitops.kinds import (
 from fairway.gitops.live import LiveCluster
 from fairway.gitops.objects import Json
 from fairway.gitops.reconciling import Reconciler
-from fairway.gitops.state import Manifests, Observer
+from fairway.gitops.state import Manifests, Observer, State
 from fairway.gitops.telling import Changes, Publish, Teller
 from fairway.gitops.writing import Writer
 from fairway.kit.aio import together
@@ -38,7 +38,7 @@ from fairway.kube.errors import KubeExists
 from fairway.kube.fleet import Fleet, Member, each
 from fairway.kube.kind import NAMESPACE
 from fairway.kube.subset import ensure_policy
-from fairway.model.errors import FairwayError, Unavailable
+from fairway.model.errors import FairwayError, NotFound, Unavailable
 from fairway.native.toolbox import Toolbox
 from fairway.queue.shards import Shards, key_of
 
@@ -82,6 +82,7 @@ class Controller:
         self._queue: WorkQueue[Key] = WorkQueue("applications")
         self._apps: Informer | None = None
         self._projects: Informer | None = None
+        self._reconciler: Reconciler | None = None
         self._fresh: dict[Key, None] = {}
         self._lazy: dict[Key, str] = {}
         self._polled: dict[Key, float] = {}
@@ -106,6 +107,18 @@ class Controller:
                 self._queue.add(objects.key(obj))
                 count += 1
         return count
+
+    async def inspect(self, name: str) -> State:
+        """An application compared now. Raises `NotFound` (code `no-app`), and as
+        `Reconciler.inspect`.
+        """
+        key = Key(self._settings.namespace, name)
+        raw = self._apps.store.get(key) if self._apps is not None else None
+        if raw is None or self._reconciler is None:
+            raise NotFound(
+                f"there is no application {name}", code="no-app", remedy="`fairway get apps`"
+            )
+        return await self._reconciler.inspect(raw)
 
     def wake(self) -> None:
         """Look at every application again."""
@@ -152,7 +165,7 @@ class Controller:
         grounds = Grounds(self._parts.fleet, self._lives, self._project, self._settings.namespace)
         observer = Observer(self._parts.manifests, self._comparer)
         reconciler = Reconciler(observer, grounds, writer, self._parts.toolbox)
-        self._apps, self._projects = apps, projects
+        self._apps, self._projects, self._reconciler = apps, projects, reconciler
         try:
             async with together() as group:
                 group.create_task(apps.run(), name="applications")
@@ -169,7 +182,7 @@ class Controller:
                     lambda key: self._work(reconciler, key), workers=self._settings.workers
                 )
         finally:
-            self._apps = self._projects = None
+            self._apps = self._projects = self._reconciler = None
 
     def _changed(self, old: Json | None, new: Json | None) -> None:
         """Wake for all but what we wrote ourselves into the status."""

@@ -17,6 +17,7 @@ from fairway.gitops.tasks import ERROR, RUNNING, SUCCEEDED, TERMINATING
 from fairway.gitops.writing import Writer
 from fairway.kit import clock
 from fairway.kube import Key
+from fairway.model.errors import Conflict, Unavailable
 from fairway.native.toolbox import Toolbox
 
 _WAITING_S: Final = 10.0  # a look at what runs, should no change of it be told
@@ -59,6 +60,20 @@ class Reconciler:
         if app.operation is not None:
             return await self._operate(app, ground, state)
         return await self._settle(app, ground, state, lazy=lazy and not app.refresh)
+
+    async def inspect(self, raw: Json) -> State:
+        """An application compared now, changing nothing. Raises `Conflict` (`app-unfit`) where it
+        cannot be, `Unavailable` where its cluster cannot be read.
+        """
+        app = read(raw)
+        try:
+            ground = self._grounds.of(app)
+        except Unfit as error:
+            said = f"the application {app.key.name} cannot be compared: {error}"
+            raise Conflict(said, code="app-unfit") from error
+        except OutOfReach as error:
+            raise Unavailable(str(error), code="cluster-unavailable") from error
+        return await self._look(app, ground, fresh=False)
 
     def forget(self, key: Key) -> None:
         """An application is gone."""
