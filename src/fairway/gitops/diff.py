@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from fairway.gitops import merging
 from fairway.gitops.application import Ignored
@@ -24,50 +25,84 @@ from fairway.model.errors import InvalidInput
 from fairway.native.objects import Defaults, Filled, Merge, ThreeWay
 from fairway.native.toolbox import Toolbox
 
-_KEPT: Final = 50_000
+_KEPT: Final = 50_000  # pairs that were equal
+_KEPT_MODIFIED: Final = 2_000  # and such that were not, which are kept whole
 _BATCH: Final = 500  # objects in one call of the toolbox
 _WRITTEN: Final = ("managedFields", "resourceVersion")
+_SERVERS: Final = (*_WRITTEN, "generation", "uid")
 
 
 class Differ:
-    """Comparisons of one process. What was equal once is remembered by content and version."""
+    """Comparisons of one process, remembered by what they depend on. Status has no part in that:
+    an object whose pods come up is not compared again.
+    """
 
     def __init__(self, toolbox: Toolbox) -> None:
         self._toolbox = toolbox
         self._equal: OrderedDict[bytes, None] = OrderedDict()
+        self._modified: OrderedDict[bytes, Difference] = OrderedDict()
         self._known: dict[tuple[str, str], bool] = {}
 
     def differences(self, pairs: Sequence[Pair], ignore: Sequence[Ignored]) -> list[Difference]:
         """One for each pair. Blocks; raises as `Toolbox` does."""
         made: list[Difference | None] = [_alone(pair, ignore) for pair in pairs]
-        marks = [None if made[n] else _mark(pair, ignore) for n, pair in enumerate(pairs)]
-        open_ = [number for number, mark in enumerate(marks) if self._is_open(mark)]
+        marks = [b"" if made[n] else _mark(pair, ignore) for n, pair in enumerate(pairs)]
+        for number, mark in enumerate(marks):
+            made[number] = made[number] or self._remembered(mark, pairs[number])
+        open_ = [number for number, one in enumerate(made) if one is None]
         found = self._computed([pairs[number] for number in open_], ignore)
         for number, one in zip(open_, found, strict=True):
             made[number] = one
-            if not one.modified:
-                self._keep(marks[number])
-        return [one or _unchanged(pairs[number]) for number, one in enumerate(made)]
+            self._remember(marks[number], one)
+        return [one for one in made if one is not None]
 
-    def _is_open(self, mark: bytes | None) -> bool:
-        if mark is None or mark not in self._equal:
-            return mark is not None
-        self._equal.move_to_end(mark)
-        return False
+    def _remembered(self, mark: bytes, pair: Pair) -> Difference | None:
+        if mark in self._equal:
+            self._equal.move_to_end(mark)
+            return Difference(modified=False, live=pair.live, predicted=pair.live)
+        return self._modified.get(mark)
 
-    def _keep(self, mark: bytes | None) -> None:
-        if mark is not None:
+    def _remember(self, mark: bytes, found: Difference) -> None:
+        if found.modified:
+            self._modified[mark] = found
+        else:
             self._equal[mark] = None
-            while len(self._equal) > _KEPT:
-                self._equal.popitem(last=False)
+        while len(self._equal) > _KEPT:
+            self._equal.popitem(last=False)
+        while len(self._modified) > _KEPT_MODIFIED:
+            self._modified.popitem(last=False)
 
     def _computed(self, pairs: Sequence[Pair], ignore: Sequence[Ignored]) -> list[Difference]:
         self._learn(pair.target for pair in pairs if pair.target is not None)
-        sides = [self._sides(pair, pointers(ignore, pair.key)) for pair in pairs]
-        filled = self._filled([one for both in sides for one in both])
-        return [
-            _difference(filled[2 * number], filled[2 * number + 1]) for number in range(len(sides))
-        ]
+        sides = [self._sides(pair, ignore) for pair in pairs]
+        easy = [one for one in sides if self._is_easy(one)]
+        guesses = self._compared([(merging.overlaid(one.live, one.wanted), one) for one in easy])
+        equal = [one for one, guess in zip(easy, guesses, strict=True) if not guess.modified]
+        settled = {id(one): Difference(modified=False, live=one.live, predicted=one.live)
+                   for one in equal}  # fmt: skip
+        hard = [one for one in sides if id(one) not in settled]
+        for one, found in zip(
+            hard, self._compared([(self._predicted(one), one) for one in hard]), strict=True
+        ):
+            settled[id(one)] = found
+        return [settled[id(one)] for one in sides]
+
+    def _sides(self, pair: Pair, ignore: Sequence[Ignored]) -> _Sides:
+        known = self._known[known_kind(pair.target or {})]
+        return _sides(pair, pointers(ignore, pair.key), known=known)
+
+    def _is_easy(self, sides: _Sides) -> bool:
+        """Whether nothing was applied before that is wanted no more. Then it is enough to lay what
+        is wanted over what is live, lists as wholes: where that changes nothing, no merge does.
+        """
+        if sides.predicted is not None or not self._known[known_kind(sides.wanted)]:
+            return False
+        return sides.last is None or same(without_nulls(sides.last), sides.wanted)
+
+    def _compared(self, pairs: Sequence[tuple[Json, _Sides]]) -> list[Difference]:
+        """What would be with what is, both with Kubernetes' defaults."""
+        filled = self._filled([one for made, sides in pairs for one in (made, sides.live)])
+        return [_difference(filled[2 * n], filled[2 * n + 1]) for n in range(len(pairs))]
 
     def _learn(self, wanted: Iterable[Json]) -> None:
         """Find out which kinds Kubernetes brings."""
@@ -84,21 +119,19 @@ class Differ:
             made += filled
         return made
 
-    def _sides(self, pair: Pair, ignored: tuple[str, ...]) -> tuple[Json, Json]:
-        """What would be, and what is."""
-        wanted, live = pair.target or {}, normalised(pair.live or {}, ignored)
-        if pair.predicted is not None:
-            return _unwritten(normalised(pair.predicted, ignored)), _unwritten(live)
-        wanted = _placeless(normalised(wanted, ignored))
-        last = last_applied(pair.live or {})
-        last = wanted if last is None else _placeless(normalised(last, ignored))
+    def _predicted(self, sides: _Sides) -> Json:
+        """What would be."""
+        if sides.predicted is not None:
+            return sides.predicted
+        last, wanted, live = sides.last, sides.wanted, sides.live
         if not self._known[known_kind(wanted)]:
-            return merging.merged(live, merging.three_way(last, wanted, live)), live
-        wanted = without_nulls(wanted)
+            patch = merging.three_way(wanted if last is None else last, wanted, live)
+            made: Json = merging.merged(live, patch)
+            return made
         try:
-            return self._strategic(last, wanted, live), live
+            return self._strategic(wanted if last is None else last, wanted, live)
         except InvalidInput:  # what was applied last cannot be used: two ways are left
-            return self._strategic(wanted, wanted, live), live
+            return self._strategic(wanted, wanted, live)
 
     def _strategic(self, last: Json, wanted: Json, live: Json) -> Json:
         claims = _claims(last)
@@ -112,6 +145,27 @@ class Differ:
 
 
 _CLAIMS: Final = "volumeClaimTemplates"
+
+
+class _Sides(Struct, frozen=True, kw_only=True):
+    """A pair as it is compared: without what does not count."""
+
+    wanted: Json
+    live: Json
+    last: Json | None = None  # what was applied last
+    predicted: Json | None = None  # what the server says
+
+
+def _sides(pair: Pair, ignored: tuple[str, ...], *, known: bool) -> _Sides:
+    live = normalised(pair.live or {}, ignored)
+    wanted = _placeless(normalised(pair.target or {}, ignored))
+    if pair.predicted is not None:
+        predicted = _unwritten(normalised(pair.predicted, ignored))
+        return _Sides(wanted=wanted, live=_unwritten(live), predicted=predicted)
+    last = last_applied(pair.live or {})
+    if last is not None:
+        last = _placeless(normalised(last, ignored))
+    return _Sides(wanted=without_nulls(wanted) if known else wanted, live=live, last=last)
 
 
 def _claims(obj: Json) -> list[Any] | None:
@@ -130,10 +184,6 @@ def _alone(pair: Pair, ignore: Sequence[Ignored]) -> Difference | None:
     live = None if pair.live is None else normalised(pair.live, ignored)
     wanted = None if pair.target is None else normalised(pair.target, ignored)
     return Difference(modified=wanted is not None, live=live, predicted=wanted)
-
-
-def _unchanged(pair: Pair) -> Difference:
-    return Difference(modified=False, live=pair.live, predicted=pair.live)
 
 
 def _difference(predicted: Filled, live: Filled) -> Difference:
@@ -175,10 +225,10 @@ def last_applied(live: Mapping[str, Any]) -> Json | None:
     return found if isinstance(found, dict) else None
 
 
-def _mark(pair: Pair, ignore: Sequence[Ignored]) -> bytes | None:
+def _mark(pair: Pair, ignore: Sequence[Ignored]) -> bytes:
     """What a pair's result depends on."""
-    live = pair.live or {}
-    parts = [pair.target, pair.predicted, objects.uid(live), objects.version(live), list(ignore)]
-    if not objects.version(live):
-        parts.append(live)
+    live = {name: each for name, each in (pair.live or {}).items() if name != "status"}
+    meta = live.get("metadata") or {}
+    live["metadata"] = {name: each for name, each in meta.items() if name not in _SERVERS}
+    parts = [pair.target, pair.predicted, live, list(ignore)]
     return hashlib.blake2b(msgspec.json.encode(parts), digest_size=16).digest()

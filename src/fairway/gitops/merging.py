@@ -21,6 +21,13 @@ def merged(value: Any, patch: Any) -> Any:
     return made
 
 
+def overlaid(value: Any, wanted: Any) -> Any:
+    """A value with another laid over it: maps merge, all else is the other's."""
+    if not isinstance(wanted, dict) or not isinstance(value, dict):
+        return wanted
+    return {**value, **{name: overlaid(value.get(name), each) for name, each in wanted.items()}}
+
+
 def patch_between(old: Json, new: Json) -> Json:
     """The merge patch that makes `new` of `old`."""
     made: Json = {name: None for name in old if name not in new}

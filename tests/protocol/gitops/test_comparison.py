@@ -341,10 +341,14 @@ async def test_what_was_equal_once_is_not_asked_for_again_until_it_changes(
     objects = wanted(MAP, DEPLOYMENT)
     live = [ground.applied(one.object) for one in objects.objects]
     assert (await ground.compared(objects, live)).status == "Synced"
+    newer = copy.deepcopy(live)
+    newer[1]["metadata"] |= {"resourceVersion": "999", "managedFields": [{"manager": "kubelet"}]}
+    newer[1]["status"] = {"replicas": 1}
+    changed = copy.deepcopy(live)
+    changed[0]["data"]["a"] = "2"
+    assert (await ground.compared(objects, changed)).status == "OutOfSync"
     with monkeypatch.context() as patch:
         patch.setattr(Toolbox, "ask_now", None)
         assert (await ground.compared(objects, live)).status == "Synced"
-    changed = copy.deepcopy(live)
-    changed[0]["data"]["a"] = "2"
-    changed[0]["metadata"]["resourceVersion"] = "1000"
-    assert (await ground.compared(objects, changed)).status == "OutOfSync"
+        assert (await ground.compared(objects, newer)).status == "Synced"
+        assert (await ground.compared(objects, changed)).status == "OutOfSync"
