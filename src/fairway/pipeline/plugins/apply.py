@@ -24,7 +24,8 @@ class ApplyPlugin:
             raise Unavailable(
                 "this runner has no cluster to apply anything in",
                 code="environment-no-cluster",
-                remedy="`fairway doctor` says why.",
+                remedy="A runner alone has none: take one beside the role server or controllers,"
+                " by a `node` label.",
             )
         namespace = settings.text("namespace")
         if not namespace:

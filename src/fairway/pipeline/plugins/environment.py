@@ -59,7 +59,8 @@ class EnvironmentPlugin:
             raise Unavailable(
                 "this runner has no cluster to make a namespace in",
                 code="environment-no-cluster",
-                remedy="`fairway doctor` says why; a Compose file needs none: `compose: FILE`.",
+                remedy="A runner alone has none: take one beside the role server or controllers,"
+                " by a `node` label. A Compose file needs none: `compose: FILE`.",
             )
         asked = in_namespace(job, settings)
         objects = await self._objects.read(job, settings, kind=kind, namespace=asked.name)
