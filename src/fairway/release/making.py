@@ -83,10 +83,11 @@ async def _install(
     kube = find(deps.fleet, name=environment.cluster).client()
     files = (charts.INSTALL_VALUES,) if charts.INSTALL_VALUES in chart.files else ()
     objects = await chart.objects(release=service.name, namespace=beside or "default", files=files)
+    image = f"{deps.registry}/{release.image}@{release.digest}"
     await installing.install(
         kube,
         f"{deps.registry}/{release.delivery}/{release.service}",
-        objects,
+        [installing.pointed(obj, image) for obj in objects],
         beside=beside,
         deadline_s=deps.install_s,
     )
