@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
 from fairway.kube import Json
+from fairway.kube import objects as objects_of
 from fairway.rollout import counts, objects
 from fairway.rollout.objects import HASH, Moment, ReplicaSet, Rollout
 from fairway.rollout.plan import Action, ChangeSet, Seen, Tell
@@ -39,7 +39,7 @@ class Draft:
         self.actions: list[Action] = []
         self.again: float | None = None
         self.pause = Pause(self.rollout)
-        self.status: Json = copy.deepcopy(dict(self.rollout.status))
+        self.status: Json = objects_of.copy(dict(self.rollout.status))
         self.conditions: list[Json] = self.status.get("conditions") or []
         self.unconfirmed = False  # the router has not confirmed the weights that were decided
         self.fast = False  # the new version is still up from before: within its delay

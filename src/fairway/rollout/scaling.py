@@ -108,8 +108,9 @@ def _in_use(draft: Draft, one: ReplicaSet) -> bool:
     """Whether an aborted version may still get requests: not all of the way back is confirmed."""
     rollout = draft.rollout
     if rollout.routing is not None:
-        weights = rollout.weights
-        return draft.unconfirmed or bool(weights and weights["canary"]["weight"])
+        now = (draft.status.get("canary") or {}).get("weights")
+        told = (one for one in (rollout.weights, now) if one)
+        return draft.unconfirmed or any(one["canary"]["weight"] for one in told)
     if rollout.blue_green is not None:
         return draft.selects(str(rollout.blue_green.get("activeService"))) == one.hash
     return False

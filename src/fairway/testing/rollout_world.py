@@ -8,7 +8,6 @@ single write (`Broken`).
 from __future__ import annotations
 
 import contextlib
-import copy
 import random
 from collections.abc import Callable
 from typing import Any, Final
@@ -82,7 +81,7 @@ class RolloutWorld:
 
     def _stored(self, obj: Json) -> Json:
         self.versions += 1
-        made = copy.deepcopy(obj)
+        made: Json = objects.copy(obj)
         meta = made.setdefault("metadata", {})
         meta["resourceVersion"] = str(self.versions)
         meta.setdefault("uid", f"uid-{self.versions}")
@@ -92,15 +91,14 @@ class RolloutWorld:
 
     def seen(self) -> Seen:
         """A snapshot of everything."""
-        return copy.deepcopy(
-            Seen(
-                rollout=self.rollout,
-                sets=list(self.sets.values()),
-                services=self.services,
-                runs=list(self.runs.values()),
-                templates={"good": TEMPLATE},
-                routes={ROUTE: self.route} if self.route else {},
-            )
+        # Objects are replaced and never changed, so that a snapshot may share them.
+        return Seen(
+            rollout=self.rollout,
+            sets=tuple(self.sets.values()),
+            services=dict(self.services),
+            runs=tuple(self.runs.values()),
+            templates={"good": TEMPLATE},
+            routes={ROUTE: self.route} if self.route else {},
         )
 
     def decide(self, seen: Seen | None = None) -> Plan:
@@ -173,15 +171,15 @@ class RolloutWorld:
     def patch(self, what: str, body: Json) -> None:
         """A merge patch of the Rollout, as a client makes it."""
         del what
-        spec = copy.deepcopy(self.rollout["spec"])
+        before = self.rollout["spec"]
         self.rollout = self._merged(self.rollout, body)
-        if self.rollout["spec"] != spec:
+        if self.rollout["spec"] != before:
             self.rollout["metadata"]["generation"] += 1
 
     def _merged(self, obj: Json, body: Json) -> Json:
         self.versions += 1
         made: Json = _merge(obj, body)
-        made["metadata"]["resourceVersion"] = str(self.versions)
+        made["metadata"] = {**made["metadata"], "resourceVersion": str(self.versions)}
         return made
 
     # ---- what must hold --------------------------------------------------------------------------
@@ -359,8 +357,8 @@ def _marks(seen: Seen) -> list[str]:
 def _merge(obj: Any, body: Any) -> Any:
     """RFC 7386."""
     if not isinstance(body, dict):
-        return copy.deepcopy(body)
-    made = copy.deepcopy(obj) if isinstance(obj, dict) else {}
+        return objects.copy(body)
+    made = dict(obj) if isinstance(obj, dict) else {}
     for name, value in body.items():
         if value is None:
             made.pop(name, None)

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from fairway.kube import Json
 from fairway.rollout.crds import PLUGIN
-from fairway.testing.rollout_world import RolloutWorld, history
+from fairway.rollout.objects import HASH
+from fairway.testing.rollout_world import Crash, RolloutWorld, history
 
 EXAMPLES = settings(
-    max_examples=3, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    max_examples=2, deadline=None, suppress_health_check=list(HealthCheck), database=None
 )
 SEEDS = st.integers(0, 2**32)
 ROUTED = {
@@ -117,9 +118,91 @@ def test_every_history_ends_healthy_paused_or_degraded_and_no_request_meets_an_e
     name: str, seed: int
 ) -> None:
     world = RolloutWorld(rollout(STRATEGIES[name], 1 + seed % 5), seed)
-    history(world, deeds(world), 150)
+    history(world, deeds(world), 80)
     world.settle()
     assert world.status["phase"] in ("Healthy", "Paused", "Degraded"), world
     again = world.decide()
     assert again.status is None
     assert not again.actions
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+@EXAMPLES
+@given(seed=SEEDS)
+def test_an_abort_stays_and_brings_every_request_back_to_the_stable_version(
+    name: str, seed: int
+) -> None:
+    world = RolloutWorld(rollout(STRATEGIES[name], 1 + seed % 5), seed)
+    world.settle()
+    stable = world.status["stableRS"]
+    world.image("2")
+    for _ in range(1 + seed % 30):
+        world.pods()
+        world.carry_out(world.decide())
+        world.confirm() if world.route else world.wait(3)
+    if world.status.get("stableRS") != stable:
+        return  # it was promoted before anybody could abort
+    world.patch("rollout", {"status": {"abort": True}})
+    world.switches.clear()
+    world.settle()
+    assert world.status["phase"] == "Degraded", world
+    assert world.status["abort"] is True
+    assert world.status["stableRS"] == stable
+    assert len(world.switches) <= len(world.services)
+    for service in world.serving():
+        assert world.services[service]["spec"]["selector"].get(HASH) in (stable, None)
+    assert not world.decide().actions
+    world.patch("rollout", {"status": {"abort": False}})
+    world.verdict = "Successful"
+    world.settle()
+    assert world.status["phase"] in ("Healthy", "Paused"), world
+
+
+@pytest.mark.parametrize("name", [name for name in STRATEGIES if "analys" in name])
+@pytest.mark.parametrize("verdict", ["Failed", "Error", "Inconclusive", ""])
+@EXAMPLES
+@given(seed=SEEDS)
+def test_nothing_but_an_explicit_verdict_promotes(name: str, verdict: str, seed: int) -> None:
+    world = RolloutWorld(rollout(STRATEGIES[name], 1 + seed % 5), seed)
+    world.settle()
+    stable = world.status["stableRS"]
+    world.verdict = verdict
+    world.image("2")
+    for _ in range(40):
+        world.pods()
+        if world.route:
+            world.confirm()
+        world.judge()
+        world.wait(world.random.choice((1, 20)))
+        try:
+            world.carry_out(world.decide(), crash=0.1)
+        except Crash:
+            continue
+    assert world.status["stableRS"] == stable, world
+
+
+@EXAMPLES
+@given(seed=SEEDS)
+def test_an_old_cache_never_writes_and_never_keeps_it_from_going_on(seed: int) -> None:
+    world = RolloutWorld(rollout(STRATEGIES["routed"], 3), seed)
+    world.settle()
+    old = world.seen()
+    world.image("2")
+    world.settle()
+    before = world.versions
+    assert not world.carry_out(world.decide(old), old) or world.versions == before
+    assert world.versions == before
+    assert world.status["phase"] == "Paused"
+    assert len({one["metadata"]["labels"][HASH] for one in world.sets.values()}) == 2
+    assert len(world.sets) == 2
+
+
+def test_a_rollout_without_pods_is_healthy_and_grows_when_it_shall() -> None:
+    for strategy in STRATEGIES.values():
+        world = RolloutWorld(rollout(strategy, 0), 1)
+        world.settle()
+        assert world.status["phase"] == "Healthy", world
+        world.patch("rollout", {"spec": {"replicas": 2}})
+        world.settle()
+        assert world.status["phase"] == "Healthy", world
+        assert world.available(world.status["stableRS"]) == 2
