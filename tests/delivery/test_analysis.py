@@ -16,6 +16,7 @@ from fairway.kube import Kube
 from fairway.kube.errors import KubeInvalid, KubeNotFound
 from fairway.kube.kind import Json, Kind
 from fairway.kube.page import Selection
+from fairway.kube.subset import BINDING
 from fairway.model.errors import Unavailable
 from fairway.native import programs
 from fairway.native.server import Server
@@ -23,7 +24,7 @@ from fairway.native.toolbox import Toolbox
 from fairway.queue.shards import Shards
 from fairway.rollout.analysis.condition import Conditions
 from fairway.rollout.analysis.controller import Analysis
-from fairway.rollout.analysis.crds import ANALYSIS_RUN, ANALYSIS_TEMPLATE
+from fairway.rollout.analysis.crds import ANALYSIS_RUN, ANALYSIS_TEMPLATE, EXPERIMENT, GROUP
 from fairway.rollout.analysis.looking import Looker
 from fairway.rollout.measured import Seen
 from fairway.rollout.metrics import providers
@@ -353,3 +354,37 @@ async def test_an_argument_that_is_missing_ends_the_run_in_error(
     assert status["message"] == (
         "Unable to resolve metric arguments: failed to resolve {{args.nothing}}"
     )
+
+
+@pytest.mark.usefixtures("works")
+async def test_an_experiment_is_refused_by_admission_and_said_to_be_none_where_that_is_not(
+    kube: Kube, namespace: str
+) -> None:
+    made = {"metadata": {"name": "e", "namespace": namespace}, "spec": {"templates": []}}
+
+    async def refused() -> str:
+        try:
+            await kube.create(EXPERIMENT, made, dry_run=True)
+        except KubeInvalid as error:
+            return str(error)
+        except KubeNotFound:  # the kind is not served yet
+            return ""
+        return ""
+
+    assert "not supported yet" in await eventually("a refusal", refused)
+
+    async def slipped() -> bool:
+        await kube.delete(BINDING, f"fairway-experiments-subset.{GROUP}")
+        try:
+            await kube.create(EXPERIMENT, made)
+        except KubeInvalid:  # the binding is in force, or was made again meanwhile
+            return False
+        return True
+
+    await eventually("an Experiment without admission", slipped)
+
+    async def said() -> str:
+        found = await kube.get(EXPERIMENT, "e", namespace)
+        return str((found.get("status") or {}).get("message") or "")
+
+    assert await eventually("its status", said) == ("spec of an Experiment is not supported yet")

@@ -20,12 +20,18 @@ from fairway.kube.fleet import Fleet, Member, each
 from fairway.kube.informer import Informer, own_key
 from fairway.kube.kind import Json, Key
 from fairway.kube.page import Selection
-from fairway.kube.subset import ensure_policy
+from fairway.kube.subset import ensure_policy, unsupported
 from fairway.kube.workqueue import WorkQueue
 from fairway.queue.shards import Shards, key_of, shard_of
 from fairway.rollout import recorder
 from fairway.rollout.analysis import judge
-from fairway.rollout.analysis.crds import ANALYSIS_RUN, CRDS, RULES
+from fairway.rollout.analysis.crds import (
+    ANALYSIS_RUN,
+    CRDS,
+    EXPERIMENT,
+    EXPERIMENT_RULES,
+    RULES,
+)
 from fairway.rollout.analysis.looking import Looked, Looker
 from fairway.rollout.analysis.model import ENDED, ERROR, FAILED, Status, status_of
 from fairway.rollout.metric import Place
@@ -53,7 +59,8 @@ class Analysis:
         await ensure(kube, CRDS)
         if member.home:
             for crd in CRDS:
-                await ensure_policy(kube, crd.kind, RULES)
+                rules = EXPERIMENT_RULES if crd.kind == EXPERIMENT else RULES
+                await ensure_policy(kube, crd.kind, rules)
         await InCluster(member.name, kube, self._shards, self._looker).run()
 
 
@@ -66,11 +73,16 @@ class InCluster:
         self._queue: WorkQueue[Key] = WorkQueue(f"analysis in {name}")
         self._runs = Informer(kube, ANALYSIS_RUN)
         self._jobs = Informer(kube, job.JOB, selection=Selection(labels=job.UID))
+        self._experiments = Informer(kube, EXPERIMENT)
+        self._strange: WorkQueue[Key] = WorkQueue(f"experiments in {name}")
 
     async def run(self) -> None:
         """Work until cancelled. Raises `KubeUnavailable` when the runs cannot be read."""
-        async with background(self._runs.run(), self._jobs.run()):
+        refusing = self._strange.run(self._refuse, workers=1)
+        followed = (self._runs, self._jobs, self._experiments)
+        async with background(*(one.run() for one in followed), refusing):
             await self._runs.wait_synced(_SYNC_S)
+            self._experiments.feed(self._strange, own_key)
             self._runs.feed(self._queue, own_key)
             self._jobs.feed(self._queue, _run_of)
             stop = self._shards.on_gain(self._gained)
@@ -104,6 +116,16 @@ class InCluster:
             # What is written comes back as a change, and is looked at again.
             await self._finish(run, status, found)
         return _until(found.again_at)
+
+    async def _refuse(self, key: Key) -> None:
+        """Say of an Experiment that it is not carried out, where admission has not."""
+        found = self._experiments.store.get(key)
+        problems = unsupported(found, EXPERIMENT_RULES) if found else []
+        if found is None or not problems or (found.get("status") or {}).get("phase") == ERROR:
+            return
+        status = {"phase": ERROR, "message": "; ".join(map(str, problems))}
+        body = {"metadata": {"resourceVersion": objects.version(found)}, "status": status}
+        await self._kube.patch(EXPERIMENT, key.name, key.namespace, body=body)
 
     async def _expire(self, run: Json, status: Status) -> float | None:
         """Delete a finished run when its time has come."""
