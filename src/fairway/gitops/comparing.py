@@ -41,9 +41,11 @@ from fairway.gitops.objects import (
 )
 from fairway.kit.aio import blocking
 from fairway.kube import objects
+from fairway.model.errors import InvalidInput
 from fairway.native.toolbox import Toolbox
 
 _APPLICATION = ("argoproj.io", "Application")
+_FAILED = "Failed to compare desired state to live state: "
 
 
 class CompareRequest(Struct, frozen=True, kw_only=True):
@@ -70,7 +72,9 @@ class Comparer:
         self._differ = Differ(toolbox)
 
     async def compare(self, asked: CompareRequest) -> Comparison:
-        """One application. Raises as `Toolbox` does."""
+        """One application. What cannot be merged is a condition. Raises what `Toolbox` does that
+        may be tried again.
+        """
         return (await self.compare_all([asked]))[0]
 
     async def compare_all(self, asked: Sequence[CompareRequest]) -> list[Comparison]:
@@ -81,8 +85,16 @@ class Comparer:
         made = []
         for one in asked:
             pairs = paired(one)
-            made.append(judged(one, pairs, self._differ.differences(pairs, one.ignore)))
+            try:
+                made.append(judged(one, pairs, self._differ.differences(pairs, one.ignore)))
+            except InvalidInput as error:
+                failed = replace(one, problem=f"{_FAILED}{error}")
+                made.append(judged(failed, pairs, [_unknown(pair) for pair in pairs]))
         return made
+
+
+def _unknown(pair: Pair) -> Difference:
+    return Difference(modified=False, live=pair.live, predicted=pair.target)
 
 
 def paired(asked: CompareRequest) -> list[Pair]:

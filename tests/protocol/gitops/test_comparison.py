@@ -327,6 +327,23 @@ async def test_nothing_is_known_where_the_manifests_are_not(ground: Ground) -> N
     assert [one.message for one in found.conditions] == ["no such commit"]
 
 
+async def test_what_cannot_be_merged_is_a_condition(ground: Ground) -> None:
+    nonsense: Json = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {"ports": [{"name": "no port"}]},
+    }
+    live = ground.applied(wanted(nonsense).objects[0].object)
+    live["spec"]["ports"] = [{"port": 80}]
+    found = await ground.compared(wanted(nonsense, MAP), [live])
+    assert found.status == "Unknown"
+    (condition,) = found.conditions
+    assert condition.type == "ComparisonError"
+    assert condition.message.startswith("Failed to compare desired state to live state: ")
+    assert "port" in condition.message
+
+
 async def test_what_the_project_forbids_is_unknown(ground: Ground) -> None:
     objects = wanted(MAP)
     live = ground.applied(objects.objects[0].object)
