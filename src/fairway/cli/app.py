@@ -109,7 +109,7 @@ def _lines(one: AppDifference) -> str:
     made = difflib.unified_diff(
         one.live.splitlines(), one.wanted.splitlines(), "live", "wanted", lineterm="", n=3
     )
-    return f"===== {_label(one)}\n" + clean("\n".join(made))
+    return "\n".join([f"===== {_label(one)}", *map(clean, made)])
 
 
 def _label(one: AppDifference) -> str:

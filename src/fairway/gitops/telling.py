@@ -147,10 +147,11 @@ def sayings(old: Json, new: Json) -> Iterator[Said]:
         yield Said(new, kind, reason, message)
     was, now = before.get("operationState") or {}, after.get("operationState") or {}
     if now.get("startedAt") != was.get("startedAt") and in_progress(now):
-        revision = (now.get("syncResult") or {}).get("revision") or ""
+        result = now.get("syncResult") or {}
+        revision = result.get("revision") or (result.get("source") or {}).get("targetRevision")
         automated = ((now.get("operation") or {}).get("initiatedBy") or {}).get("automated")
         how = "automated sync" if automated else "sync"
-        yield Said(new, "Normal", "OperationStarted", f"Initiated {how} to '{revision}'")
+        yield Said(new, "Normal", "OperationStarted", f"Initiated {how} to '{revision or 'HEAD'}'")
     if now and not in_progress(now) and now.get("phase") != was.get("phase"):
         yield _completed(new, now)
 
