@@ -1,21 +1,17 @@
-"""A town for releases: real Git, registry, toolbox and Kubernetes API; a stand-in for GitOps.
-
-The stand-in does what GitOps does in one namespace: it applies what Git says, and writes the
-Applications' status.
-"""
+"""A town for releases: real Git, registry, toolbox and Kubernetes API."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import yaml
+from release_chart import CHART
 from sqlalchemy import Connection, insert
 
 from fairway.access.identity import Identity
@@ -25,20 +21,19 @@ from fairway.boot.release import RepositoryCode, TeamMembers
 from fairway.git.folders import Folders
 from fairway.git.reads import Reads
 from fairway.git.writing import Author, Writes
-from fairway.gitops.kinds import APPLICATION, APPLICATION_CRD
+from fairway.gitops.kinds import APPLICATION_CRD
 from fairway.image.shelf import Shelf
 from fairway.kit import clock
 from fairway.kit.aio import Wake, background
 from fairway.kube import Kube, crd
 from fairway.kube.kind import DEPLOYMENT, NAMESPACE
-from fairway.model.errors import FairwayError
 from fairway.model.image import CANDIDATE_TAG
 from fairway.model.release import Promotion, Release, Verdict
 from fairway.model.token import TokenScope
 from fairway.native.toolbox import Toolbox
 from fairway.oci import digest, manifest
 from fairway.queue.shards import Shards
-from fairway.release import arrival, charts, commands
+from fairway.release import arrival, commands
 from fairway.release.asking import Asked
 from fairway.release.controller import ReleaseController
 from fairway.release.crd import CRD, DELIVERY
@@ -62,49 +57,6 @@ from fairway.testing.waiting import eventually
 
 REGISTRY = "registry.test:5000"
 WAIT_S = 80.0  # a loaded machine is slow
-CHART = {
-    "Chart.yaml": "apiVersion: v2\nname: catalogue\nversion: 0.0.0  # Fairway's\n",
-    "values.yaml": """\
-image:
-  repository: acme/catalogue
-  digest: ""
-greeting: hello
-bad: "no"
-""",
-    "templates/deployment.yaml": """\
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: catalogue
-spec:
-  progressDeadlineSeconds: 3
-  selector: {matchLabels: {app: catalogue}}
-  template:
-    metadata:
-      labels: {app: catalogue}
-      annotations:
-        {{- $bad := and (hasPrefix "production" .Release.Namespace) (eq .Values.bad "yes") }}
-        fake.fairway.dev/ready-after: {{ ternary "never" "0.05" $bad | quote }}
-    spec:
-      containers:
-        - name: catalogue
-          image: "{{ .Values.image.repository }}@{{ .Values.image.digest }}"
-          env:
-            - name: PASSWORD
-              valueFrom: {secretKeyRef: {name: catalogue, key: password}}
-""",
-    "tests/deployment_test.yaml": """\
-suite: the deployment
-templates: [deployment.yaml]
-tests:
-  - it: takes the digest
-    set: {image.digest: sha256:1}
-    asserts:
-      - equal:
-          path: spec.template.spec.containers[0].image
-          value: acme/catalogue@sha256:1
-""",
-}
 
 
 class NoPipelines:
@@ -124,12 +76,15 @@ class Town:
         self.database, self.kube, self.toolbox = database, kube, toolbox
         self.hub = f"hub-{secrets.token_hex(3)}"
         self.fleet = StaticFleet(local=kube)
-        folders = Folders(root / "git")
-        folders.prepare()
-        announcer = Announcer(database, folders, Wake())
-        self.writer = Writer(database, Writes(folders), folders, announcer)
-        self.code = RepositoryCode(database, Reads(folders), self.writer)
-        self.shelf = Shelf(database, Folder(root / "blobs"))
+        self.holder = f"test-{secrets.token_hex(3)}"
+        self.folders = Folders(root / "git")
+        self.folders.prepare()
+        self.reads = Reads(self.folders)
+        announcer = Announcer(database, self.folders, Wake())
+        self.writer = Writer(database, Writes(self.folders), self.folders, announcer)
+        self.code = RepositoryCode(database, self.reads, self.writer)
+        self.blobs = Folder(root / "blobs")
+        self.shelf = Shelf(database, self.blobs)
         self.tokens = Tokens(database)
         self.deps = Deps(
             database=database,
@@ -148,6 +103,7 @@ class Town:
         }
         self.ids: dict[str, int] = {}
         self.builds = 0
+        self.workloads = [DEPLOYMENT]
 
     # ---- life ------------------------------------------------------------------------------------
 
@@ -206,6 +162,7 @@ class Town:
                         "name": "in-cluster",
                         "namespace": self.namespaces[environment],
                     },
+                    "syncPolicy": {"automated": {"prune": True, "selfHeal": True}},
                 },
             }
         )
@@ -234,11 +191,10 @@ class Town:
         await self.kube.apply(DELIVERY, body, force=True)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[ReleaseController]:
-        """The controller and the stand-in for GitOps run for the block."""
-        shards = Shards(self.database, "release", f"test-{secrets.token_hex(3)}")
-        controller = ReleaseController(self.deps, shards)
-        async with background(controller.run(), self._gitops()):
+    async def running(self, *others: Coroutine[Any, Any, None]) -> AsyncIterator[ReleaseController]:
+        """The controller runs for the block, with what deploys beside it."""
+        controller = ReleaseController(self.deps, Shards(self.database, "release", self.holder))
+        async with background(controller.run(), *others):
             yield controller
 
     async def end(self) -> None:
@@ -353,9 +309,12 @@ class Town:
         return await self.database.read(promotions.lane, "shop", environment, "catalogue")
 
     async def runs(self, environment: str) -> str:
-        """The image that the environment's Deployment runs."""
-        found = await self.kube.find(DEPLOYMENT, "catalogue", self.namespaces[environment])
-        return next(arrival.images(found), "") if found else ""
+        """The image that the environment runs."""
+        for kind in self.workloads:
+            found = await self.kube.find(kind, "catalogue", self.namespaces[environment])
+            if found is not None:
+                return next(arrival.images(found), "")
+        return ""
 
     async def until_release(self, state: str = "published", *, count: int = 1) -> Release:
         async def ask() -> Release | None:
@@ -388,51 +347,3 @@ class Town:
                 for one in await self.lane(name)
             ]
         return "\n".join(lines)
-
-    # ---- the stand-in for GitOps -----------------------------------------------------------------
-
-    async def _gitops(self) -> None:
-        while True:
-            for name in self.namespaces:
-                try:
-                    await self._sync(name)
-                except FairwayError:
-                    continue
-            await asyncio.sleep(0.1)
-
-    async def _sync(self, environment: str) -> None:
-        wanted = yaml.safe_load(
-            await self.text("acme/environments", f"{environment}/catalogue.yaml")
-        )
-        wanted["metadata"]["namespace"] = self.hub
-        application = await self.kube.apply(APPLICATION, wanted, force=True)
-        source = wanted["spec"]["source"]
-        home = f"{environment}/charts/catalogue"
-        version = source["targetRevision"]
-        if version.startswith(">="):
-            repo = await self.database.read(registry.find_repository, home)
-            tags = await self.database.read(manifests.tags, repo) if repo else []
-            if not tags:
-                return
-            version = max(tags, key=lambda one: [int(n) for n in one.replace("-rc", "").split(".")])
-        archive = await self.shelf.chart(home, version)
-        namespace = self.namespaces[environment]
-        async with charts.unpacked(self.toolbox, archive) as chart:
-            values = source["helm"]["valuesObject"]
-            objects = await chart.objects(release="catalogue", namespace=namespace, values=values)
-        for obj in objects:
-            obj["metadata"]["namespace"] = namespace
-            await self.kube.apply(DEPLOYMENT, obj, force=True)
-        live = await self.kube.get(DEPLOYMENT, "catalogue", namespace)
-        well = arrival.of_workload(live).well
-        status = {
-            "sync": {"status": "Synced", "revision": version},
-            "health": {"status": "Healthy" if well else "Progressing"},
-            "resources": [
-                {"group": "apps", "version": "v1", "kind": "Deployment", "namespace": namespace,
-                 "name": "catalogue"}
-            ],
-        }  # fmt: skip
-        if application.get("status") != status:
-            name = application["metadata"]["name"]
-            await self.kube.patch(APPLICATION, name, self.hub, body={"status": status})

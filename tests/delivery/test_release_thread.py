@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from release_town import CHART, REGISTRY, WAIT_S, Town
+from release_chart import CHART
+from release_deploying import stand_in
+from release_town import REGISTRY, WAIT_S, Town
 
 from fairway.kube import Kube
 from fairway.kube.kind import POD
@@ -44,7 +46,7 @@ GATE = {"all": [{"soak": {"duration": "1s"}}, {"approval": {"count": 1}}]}
 
 async def test_a_candidate_goes_to_production_with_somebody_elses_approval(town: Town) -> None:
     await town.deliver(production=GATE)
-    async with town.running():
+    async with town.running(stand_in(town)):
         first = await town.candidate()
         released = await town.until_release()
         assert (released.version, released.digest) == ("0.1.0-rc.1", first)
@@ -70,7 +72,7 @@ async def test_a_candidate_goes_to_production_with_somebody_elses_approval(town:
 async def test_a_rollback_is_a_commit_and_the_bad_release_stays_away(town: Town) -> None:
     await town.deliver()
     ada = await town.who("ada")
-    async with town.running():
+    async with town.running(stand_in(town)):
         first = await town.candidate()
         await town.until("production", "passed", version="0.1.0-rc.1")
         await town.commit("acme/catalogue", {"more.txt": "x"}, "fix: more")
@@ -97,7 +99,7 @@ async def test_a_failed_chart_publishes_nothing_and_the_next_one_does(town: Town
     await town.deliver()
     broken = {"chart/templates/broken.yaml": '{{ fail "no" }}\n'}
     await town.commit("acme/catalogue", broken, "fix: break it")
-    async with town.running():
+    async with town.running(stand_in(town)):
         await town.candidate()
         failed = await town.until_release("failed")
         assert "no" in failed.problem
@@ -114,7 +116,7 @@ async def test_a_failed_chart_publishes_nothing_and_the_next_one_does(town: Town
 async def test_a_missing_key_blocks_the_promotion_by_name_until_it_is_there(town: Town) -> None:
     await town.secret("production", other="x")
     await town.deliver()
-    async with town.running():
+    async with town.running(stand_in(town)):
         await town.candidate()
 
         async def blocked() -> bool:
@@ -129,7 +131,7 @@ async def test_a_missing_key_blocks_the_promotion_by_name_until_it_is_there(town
 
 async def test_what_is_no_candidate_is_refused_with_its_build_and_step(town: Town) -> None:
     await town.deliver()
-    async with town.running():
+    async with town.running(stand_in(town)):
         await town.candidate()
         await town.until("production", "passed")
         reason = "build #2 failed: the step unit of the pipeline ci failed"
@@ -144,7 +146,7 @@ async def test_a_release_that_does_not_come_up_is_reverted_in_git_and_stays_away
     town: Town,
 ) -> None:
     await town.deliver()
-    async with town.running():
+    async with town.running(stand_in(town)):
         first = await town.candidate()
         await town.until("production", "passed")
         values = CHART["values.yaml"].replace('bad: "no"', 'bad: "yes"')
@@ -170,7 +172,7 @@ async def test_a_release_that_does_not_come_up_is_reverted_in_git_and_stays_away
 
 async def test_production_admits_only_what_was_promoted(town: Town) -> None:
     await town.deliver(admits={"production": "promoted"})
-    async with town.running():
+    async with town.running(stand_in(town)):
         await town.candidate()
         await town.until("production", "passed")
         place = town.namespaces["production"]
