@@ -10,8 +10,10 @@ from typing import Any
 from fairway.kit.aio import background
 from fairway.kube import Json, Kube, Selection
 from fairway.kube.kind import EVENT, REPLICA_SET, SERVICE
+from fairway.native.toolbox import Toolbox
 from fairway.rollout.controller import Controller, prepare
 from fairway.rollout.crds import PLUGIN, ROLLOUT
+from fairway.rollout.matching import Equality
 from fairway.rollout.objects import HASH, REVISION
 from fairway.rollout.router import Told
 from fairway.rollout.routers.gateway_api import HTTP_ROUTE, GatewayApi
@@ -26,14 +28,22 @@ def nothing_told(route: Any) -> None:
 class Ground:
     """One namespace with a controller."""
 
-    def __init__(self, kube: Kube, namespace: str, told: Told = nothing_told) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        namespace: str,
+        told: Told = nothing_told,
+        toolbox: Toolbox | None = None,
+    ) -> None:
         self.kube, self.namespace = kube, namespace
+        self._equality = Equality(toolbox)
         self.gateway = FakeGateway(kube)
         self._told = told
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        controller = Controller(self.kube, GatewayApi(self._told))
+        router = GatewayApi(self._told)
+        controller = Controller(self.kube, router, equality=self._equality)
         self._task = asyncio.get_running_loop().create_task(controller.run())
 
     async def stop(self) -> None:
@@ -191,9 +201,11 @@ def routed(*steps: Json, **more: Any) -> Json:
 
 
 @asynccontextmanager
-async def ground(kube: Kube, namespace: str, told: Told = nothing_told) -> AsyncIterator[Ground]:
+async def ground(
+    kube: Kube, namespace: str, told: Told = nothing_told, toolbox: Toolbox | None = None
+) -> AsyncIterator[Ground]:
     await prepare(kube, own=False)
-    made = Ground(kube, namespace, told)
+    made = Ground(kube, namespace, told, toolbox)
     async with background(made.gateway.run()):
         await made.start()
         try:

@@ -150,7 +150,7 @@ def _indefinite(draft: Draft) -> bool:
     paused = get(draft, "Paused")
     if paused and paused["status"] == "True":
         return True
-    return any(one.deadline for one in draft.others)
+    return any(one.deadline and one.replicas > 0 for one in draft.others)
 
 
 def timed_out(draft: Draft, found: Mapping[str, Any] | None) -> bool:
