@@ -14,6 +14,8 @@ import httpx
 import msgspec
 from msgspec import Struct
 
+from fairway.kit.aio import blocking
+from fairway.kit.net import is_link_local
 from fairway.kit.secret import Secret
 from fairway.model.errors import Forbidden, InvalidInput, NotFound, TooLarge, Unavailable
 from fairway.oci import digest, media
@@ -26,6 +28,20 @@ _LONGEST: Final = 64 * 1024 * 1024  # bytes of an archive
 _MANIFEST: Final = 4 * 1024 * 1024
 _PAGES: Final = 200
 _SECONDS: Final = 60.0
+
+
+async def refuse_link_local(request: httpx.Request) -> None:
+    """For an HTTP client's hooks: no request goes to a link-local address, where clouds keep keys,
+    whoever redirects there. Raises `InvalidInput` (`remote-link-local`).
+    """
+    host = request.url.host
+    try:
+        near = await blocking(is_link_local, host, request.url.port or 443)
+    except OSError:  # a name for a proxy alone; without one the client says so itself
+        return
+    if near:
+        said = f"the host {host} has a link-local address, where clouds keep keys"
+        raise InvalidInput(said, code="remote-link-local")
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -66,6 +82,7 @@ class Charts:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._http = client(place.host, place.auth, _SECONDS)
+        self._http.event_hooks = {"request": [refuse_link_local]}  # of redirects too
         self._url = ""
 
     async def __aenter__(self) -> Charts:
@@ -74,6 +91,9 @@ class Charts:
         except httpx.HTTPError as error:
             await self._http.aclose()
             raise self._away(error) from error
+        except InvalidInput:
+            await self._http.aclose()
+            raise
         self._url = f"{base}/v2/{self._place.path}"
         return self
 

@@ -144,7 +144,10 @@ class Repository:
             return
         body = self.files.get(scope["path"])
         status = 404 if body is None else 200
-        await send({"type": "http.response.start", "status": status, "headers": []})
+        headers = []
+        if scope["path"].startswith("/sent/"):
+            status, headers = 302, [(b"location", b"http://169.254.169.254/latest/index.yaml")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body or b""})
 
 
@@ -159,6 +162,10 @@ async def test_a_helm_repository_is_read_over_http(toolbox: Toolbox, tmp_path: P
         broken = Source(repo_url=f"{url}/broken/", chart="web", target_revision="1.2.3")
         with pytest.raises(FairwayError, match="other bytes"):
             await found.tree(broken, "1.2.3")
+        sent = Source(repo_url=f"{url}/sent", chart="web", target_revision="1.2.3")
+        with pytest.raises(FairwayError) as caught:
+            await found.tree(sent, "1.2.3")
+        assert caught.value.code == "remote-link-local"
         missing = Source(repo_url=f"{url}/charts", chart="other", target_revision="1.2.3")
         with pytest.raises(FairwayError) as caught:
             await found.tree(missing, "1.2.3")

@@ -19,10 +19,9 @@ from fairway.gitops.credentials import Lookup, bare
 from fairway.gitops.source import Source, Tree
 from fairway.gitops.sources.archives import MemoryTree, unpacked
 from fairway.kit.aio import blocking
-from fairway.kit.net import endpoint, is_link_local
 from fairway.model.errors import Forbidden, InvalidInput, NotFound, TooLarge, Unavailable
 from fairway.oci import digest
-from fairway.oci.charts import Charts, Place
+from fairway.oci.charts import Charts, Place, refuse_link_local
 from fairway.oci.reference import is_name, split_host
 
 _KEPT: Final = 64  # charts
@@ -130,7 +129,6 @@ class ChartSources:
                 where=_HERE,
                 remedy="write HOST/PATH and the chart's name in spec.source.chart",
             )
-        await blocking(_check, host)
         known = await self._credentials(source.repo_url)
         return Place(host=host, path=path, auth=known.auth, insecure=known.plain)
 
@@ -159,14 +157,17 @@ class ChartSources:
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             said = f"{url} is not supported yet: a chart is read over https:// or http://"
             raise InvalidInput(said, code="bad-chart-address", where=_HERE)
-        await blocking(_check, parts.netloc.rpartition("@")[2])
         known = await self._credentials(source.repo_url)
         auth = None
         if known.password is not None and parts[:2] == own[:2]:
             auth = httpx.BasicAuth(known.user, known.password.reveal())
         try:
             async with httpx.AsyncClient(
-                auth=auth, timeout=_SECONDS, verify=not known.insecure, follow_redirects=True
+                auth=auth,
+                timeout=_SECONDS,
+                verify=not known.insecure,
+                follow_redirects=True,
+                event_hooks={"request": [refuse_link_local]},
             ) as http:
                 return await _limited(http, url, limit)
         except httpx.HTTPError as error:
@@ -201,16 +202,3 @@ async def _limited(http: httpx.AsyncClient, url: str, limit: int) -> bytes:
             if len(data) > limit:
                 raise TooLarge(f"{url} has more than {limit} bytes", code="chart-too-large")
     return bytes(data)
-
-
-def _check(address: str) -> None:
-    """Refuse link-local addresses. Blocks."""
-    host, port = endpoint(address, 443)
-    try:
-        near = is_link_local(host, port)
-    except OSError as error:
-        said = f"the host {host} is not known: {error.strerror}"
-        raise Unavailable(said, code="remote-unknown-host") from None
-    if near:
-        said = f"the host {host} has a link-local address, where clouds keep keys"
-        raise InvalidInput(said, code="remote-link-local", where=_HERE)
