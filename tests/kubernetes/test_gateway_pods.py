@@ -49,23 +49,8 @@ def conditions(parent: dict[str, object]) -> dict[str, str]:
     return {one["type"]: one["status"] for one in found}
 
 
-def test_the_gateway_runs_as_pods_and_outlives_one_of_them(cluster: Town, name: str) -> None:
-    text = (ownimage.ROOT / "deploy" / "gateway.yaml").read_text()
-    assert "image: fairway:latest" in text
-    text = text.replace("image: fairway:latest", f"image: {name}")
-    cluster.kubectl("apply", "-f", "-", given=text, cluster=PODS)
-    words = ("rollout", "status", "deployment/fairway-gateway", "-n", SYSTEM, "--timeout=110s")
-    done = cluster.kubectl(*words, cluster=PODS, check=False)
-    assert done.code == 0, cluster.kubectl(
-        "logs", "-n", SYSTEM, "deployment/fairway-gateway", cluster=PODS, check=False
-    ).all
-
-    def programmed() -> bool:
-        found = cluster.get("gateways.gateway.networking.k8s.io", "fairway", "-n", SYSTEM,
-                            cluster=PODS)  # fmt: skip
-        return conditions(found["status"])["Programmed"] == "True"
-
-    eventually(programmed, 60)
+def serve(cluster: Town) -> None:
+    """A web server, and a route to it that is live."""
     cluster.apply(*web("web"), cluster=PODS)
     cluster.apply(
         {
@@ -87,6 +72,26 @@ def test_the_gateway_runs_as_pods_and_outlives_one_of_them(cluster: Town, name: 
         return conditions(parent)["fairway.dev/Live"] == "True"
 
     eventually(live, 60)
+
+
+def test_the_gateway_runs_as_pods_and_outlives_one_of_them(cluster: Town, name: str) -> None:
+    text = (ownimage.ROOT / "deploy" / "gateway.yaml").read_text()
+    assert "image: fairway:latest" in text
+    text = text.replace("image: fairway:latest", f"image: {name}")
+    cluster.kubectl("apply", "-f", "-", given=text, cluster=PODS)
+    words = ("rollout", "status", "deployment/fairway-gateway", "-n", SYSTEM, "--timeout=110s")
+    done = cluster.kubectl(*words, cluster=PODS, check=False)
+    assert done.code == 0, cluster.kubectl(
+        "logs", "-n", SYSTEM, "deployment/fairway-gateway", cluster=PODS, check=False
+    ).all
+
+    def programmed() -> bool:
+        found = cluster.get("gateways.gateway.networking.k8s.io", "fairway", "-n", SYSTEM,
+                            cluster=PODS)  # fmt: skip
+        return conditions(found["status"])["Programmed"] == "True"
+
+    eventually(programmed, 60)
+    serve(cluster)
     found = cluster.get("service", "fairway-gateway", "-n", SYSTEM, cluster=PODS)
     address = found["spec"]["clusterIP"]
     eventually(lambda: asked(address, "web.example.org")[1].startswith("web-"), 60)
