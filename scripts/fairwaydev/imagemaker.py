@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+import struct
 import sys
 import tarfile
 import tempfile
@@ -37,6 +38,21 @@ _LEFT_OUT = (
     "usr/lib/gcc*",
     "usr/include/*",
 )
+# The toolbox keeps each call to a folder (chroot). Who is not root may do so in a user namespace,
+# which Docker forbids, or with the capability that containers have by default: this copy of busybox
+# may hand it on. Where the container may not have it, the program is started without.
+_GIVES = f"{_PROGRAMS}/setpriv"
+_CONFINE = f"""#!/bin/sh
+set -- --inh-caps +sys_chroot --ambient-caps +sys_chroot "$@"
+/{_GIVES} --inh-caps +sys_chroot --ambient-caps +sys_chroot /bin/busybox true 2>/dev/null \\
+    && exec /{_GIVES} "$@"
+shift 4
+exec "$@"
+"""
+_CHROOT = 18  # linux/capability.h
+# As `setcap cap_sys_chroot+p` writes it. In no file's effective set: where it is forbidden, such a
+# file could not be executed at all.
+_CAPABILITY = struct.pack("<5I", 0x02000000, 1 << _CHROOT, 0, 0, 0).decode("ascii")
 _COMMAND = """#!/usr/bin/python3
 import sys
 
@@ -101,6 +117,8 @@ def _entry(name: str, mode: int, owner: int = 0) -> tarfile.TarInfo:
 
 def add_ours(tar: Path, wheel: Path, programs: Path) -> None:
     """Append the wheel's files, the programs, and the folder of the data."""
+    with tarfile.open(tar) as made:
+        busybox = _content(made, "bin/busybox")
     with tarfile.open(tar, "a", format=tarfile.GNU_FORMAT) as out, zipfile.ZipFile(wheel) as files:
         for name in sorted(files.namelist()):
             data = files.read(name)
@@ -116,6 +134,22 @@ def add_ours(tar: Path, wheel: Path, programs: Path) -> None:
         data_folder = _entry(_DATA, 0o700, _USER)
         data_folder.type = tarfile.DIRTYPE
         out.addfile(data_folder)
+        confine = _entry(f"{_PROGRAMS}/confine", 0o755)
+        confine.size = len(_CONFINE)
+        out.addfile(confine, io.BytesIO(_CONFINE.encode("ascii")))
+    with tarfile.open(tar, "a", format=tarfile.PAX_FORMAT) as out:
+        gives = _entry(_GIVES, 0o755)
+        gives.size = len(busybox)
+        gives.pax_headers = {"SCHILY.xattr.security.capability": _CAPABILITY}
+        out.addfile(gives, io.BytesIO(busybox))
+
+
+def _content(tar: tarfile.TarFile, name: str) -> bytes:
+    for member in tar:
+        if member.isreg() and member.name.removeprefix("./").removeprefix("usr/") == name:
+            content = tar.extractfile(member)
+            return content.read() if content else b""
+    raise FairwayError(f"the image has no {name}", code="image-incomplete")
 
 
 def write_archive(image: layout.Image, name: str, target: Path) -> None:

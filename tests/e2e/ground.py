@@ -102,7 +102,9 @@ class Ground:
         assert done.code == 0, done.all
         return done
 
-    def program(self, *words: str, cwd: Path, given: str = "", **env: str) -> Done:
+    def program(
+        self, *words: str, cwd: Path, given: str = "", seconds: float = 120, **env: str
+    ) -> Done:
         """Any program, with the person's environment."""
         done = subprocess.run(
             words,
@@ -110,7 +112,7 @@ class Ground:
             env={**self.environment, **env},
             input=given.encode(),
             capture_output=True,
-            timeout=120,
+            timeout=seconds,
             check=False,
         )
         return Done(done)

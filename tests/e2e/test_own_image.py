@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
-import tarfile
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
+import ownimage
 import pytest
-from ground import Ground, steps
+import yaml
+from ground import Ground, Receiver, Repository, receiving, steps
 
-from fairway.testing.http import free_port
+from fairway.kit.net import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 USER = 65532  # of the image
+DEMO = "webflix"
 SOCKET = Path(DOCKER.removeprefix("unix://"))
 
 pytestmark = [
@@ -84,28 +89,15 @@ class Contained(Ground):
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The image as `make image` makes it; FAIRWAY_TEST_IMAGE names one that was made before."""
-    if given := os.environ.get("FAIRWAY_TEST_IMAGE"):
-        return Path(given)
-    folder = tmp_path_factory.mktemp("image")
-    done = subprocess.run(
-        [ROOT / "scripts" / "image", "--folder", folder],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    (made,) = folder.glob("fairway-*-image.tar")
-    return made
+    """The image as `make image` makes it."""
+    return ownimage.archive(tmp_path_factory.mktemp("image"))
 
 
 @pytest.fixture(scope="module")
 def image(archive: Path) -> Iterator[str]:
     """Its name in the Engine, as `docker load` takes it."""
     subprocess.run(["docker", "-H", DOCKER, "load", "-i", archive], check=True, capture_output=True)
-    with tarfile.open(archive) as held:
-        described = json.load(held.extractfile("manifest.json") or pytest.fail("no manifest"))
-    (name,) = described[0]["RepoTags"]
+    name = ownimage.name_of(archive)
     yield name
     subprocess.run(["docker", "-H", DOCKER, "rmi", name], check=True, capture_output=True)
 
@@ -132,6 +124,22 @@ def contained(
         yield made
     finally:
         made.down()
+
+
+@pytest.fixture(scope="module")
+def told(contained: Contained) -> Iterator[Receiver]:
+    """What the demo's builds stand on: base images, an organisation, somebody who is told."""
+    cache = Path(os.environ.get("FAIRWAY_CACHE") or ROOT / ".cache").expanduser()
+    for name in ("python", "golang", "node", "postgres", "locust"):
+        made = contained.program(
+            sys.executable, "-m", "fairway", "image", "base", name, "--cache", str(cache),
+            cwd=contained.folder, seconds=600,
+        )  # fmt: skip
+        assert made.code == 0, made.all
+    contained.ok("org", "add", DEMO)
+    with receiving() as receiver:
+        contained.ok("secret", "set", "notify_url", "--org", DEMO, given=receiver.url)
+        yield receiver
 
 
 def test_it_does_not_run_as_root_and_has_every_program(contained: Contained) -> None:
@@ -161,6 +169,42 @@ def test_a_pipeline_tests_builds_an_image_and_uses_it(contained: Contained) -> N
     build = repo.build(text, {"Dockerfile": "FROM busybox\nCOPY answer /answer\n"})
     assert build.status == "passed", (build, contained.logs())
     assert "served" in repo.log("use")
+
+
+def test_the_demos_builds_pass_in_it_as_far_as_they_need_no_cluster(
+    contained: Contained, told: Receiver
+) -> None:
+    for service, without in {
+        "catalogue": {"deploy"},
+        "ratings": {"deploy", "try"},  # that one is tried in a namespace
+        "storefront": {"deploy"},  # on the candidates of the other two
+    }.items():
+        repo = Repository(contained, f"{DEMO}/{service}")
+        kept = ci_half(repo, ROOT / "examples" / DEMO / service, without)
+        number = repo.start(yaml.safe_dump_all(kept))
+        deadline = time.monotonic() + 600
+        while (build := repo.ended(number)).status in {"pending", "running"}:
+            assert time.monotonic() < deadline, (build, contained.logs()[-5000:])
+        bad = {"failed", "errored"}
+        failed = [one.name for stage in build.stages for one in stage.steps if one.status in bad]
+        assert build.status == "passed", (build, [repo.log(name) for name in failed])
+        assert [stage.name for stage in build.stages] == [one["name"] for one in kept]
+        found = contained.ok("get", "images", "--candidates", "-o", "json").json()["items"]
+        assert any(one["repository"] == repo.slug for one in found), found
+        call = json.loads(told.calls[-1]["body"])
+        assert (call["service"], call["build"], call["status"]) == (service, number, "success")
+
+
+def ci_half(repo: Repository, source: Path, without: set[str]) -> list[dict[str, Any]]:
+    """A service of the demo in a working copy; its pipelines but those that need a cluster."""
+    left = shutil.ignore_patterns("__pycache__", "static", "reports", ".coverage")
+    shutil.copytree(source, repo.folder, dirs_exist_ok=True, ignore=left)
+    pipelines = [*yaml.safe_load_all((source / ".drone.yml").read_text())]
+    assert without < {one["name"] for one in pipelines}
+    kept = [one for one in pipelines if one["name"] not in without]
+    for one in kept:
+        one["depends_on"] = [name for name in one.get("depends_on", ()) if name not in without]
+    return kept
 
 
 def test_pushed_to_a_fairway_registry_it_is_pulled_as_what_was_made(

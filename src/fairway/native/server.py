@@ -26,6 +26,7 @@ _START_S: Final = 20.0
 _END_S: Final = 5.0
 _SOCKET: Final = "socket"
 _RECORD: Final = "process.json"
+_CONFINE: Final = "confine"
 
 
 class _Record(Struct):
@@ -36,6 +37,9 @@ class _Record(Struct):
 class Server:
     """The process whose files lie in `folder`. `find` gives the program, or raises `Unavailable`
     (`native-missing`). All methods block.
+
+    A program `confine` beside it starts it, where there is one: our image has it, because a user
+    who is not root may not confine calls in a container without.
     """
 
     def __init__(self, folder: Path, find: Callable[[], Path]) -> None:
@@ -91,6 +95,8 @@ class Server:
         log = self.folder / "log"
         log.write_bytes(b"")
         command = [str(program), "toolbox", "--socket", str(self.folder / _SOCKET)]
+        if (confine := program.with_name(_CONFINE)).is_file():
+            command = [str(confine), *command]
         try:
             process = processes.start(command, log)
         except OSError as error:
