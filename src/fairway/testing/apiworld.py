@@ -88,10 +88,7 @@ class ApiWorld:
         secrets = Secrets(database, keyring)
         folders = Folders(self.folder / "git")
         announcer = Announcer(database, folders, database.events)
-        folders.prepare()
-        writer = Writer(database, Writes(folders), folders, announcer)
-        course = ChangeCourse(database, writer, self.tests)
-        self.writer, self.course = writer, course
+        self._can_write(folders, announcer)
         return Services(
             database=database,
             tokens=self.people.tokens,
@@ -115,7 +112,7 @@ class ApiWorld:
                 wake=self.wake,
             ),
             repositories=Repositories(database, folders),
-            changes=ChangeRequests(database, writer, course, url=URL),
+            changes=ChangeRequests(database, self.writer, self.course, url=URL),
             crons=Crons(database, Wake()),
             remotes=Remotes(
                 RemoteDeps(database=database, folders=folders, announcer=announcer, keyring=keyring)
@@ -124,6 +121,11 @@ class ApiWorld:
             keyring=keyring,
             wake=self.wake,
         )
+
+    def _can_write(self, folders: Folders, announcer: Announcer) -> None:
+        folders.prepare()
+        self.writer = Writer(self.database, Writes(folders), folders, announcer)
+        self.course = ChangeCourse(self.database, self.writer, self.tests)
 
     def step(self, build: int, number: int) -> int:
         """The row of a step of the n-th build's only stage."""
