@@ -167,8 +167,8 @@ class Town:
             }
         )
 
-    async def deliver(self, *, admits: Mapping[str, str] | None = None, **gates: Any) -> None:
-        """Apply the Delivery; `gates` and `admits` by environment."""
+    async def deliver(self, **more: Mapping[str, Any]) -> None:
+        """Apply the Delivery; `more` fields by environment."""
         environments: list[dict[str, Any]] = []
         for name in self.namespaces:
             one: dict[str, Any] = {
@@ -177,11 +177,7 @@ class Town:
             }
             if name == "dev":
                 one["follows"] = ">=0.0.0-0"
-            if admits and name in admits:
-                one["admits"] = admits[name]
-            if name in gates:
-                one["gates"] = gates[name]
-            environments.append(one)
+            environments.append({**one, **more.get(name, {})})
         service = {"name": "catalogue", "repository": "acme/catalogue"}
         body = {
             "metadata": {"name": "shop", "namespace": self.hub},

@@ -45,7 +45,7 @@ GATE = {"all": [{"soak": {"duration": "1s"}}, {"approval": {"count": 1}}]}
 
 
 async def test_a_candidate_goes_to_production_with_somebody_elses_approval(town: Town) -> None:
-    await town.deliver(production=GATE)
+    await town.deliver(production={"gates": GATE})
     async with town.running(stand_in(town)):
         first = await town.candidate()
         released = await town.until_release()
@@ -171,7 +171,7 @@ async def test_a_release_that_does_not_come_up_is_reverted_in_git_and_stays_away
 
 
 async def test_production_admits_only_what_was_promoted(town: Town) -> None:
-    await town.deliver(admits={"production": "promoted"})
+    await town.deliver(production={"admits": "promoted"})
     async with town.running(stand_in(town)):
         await town.candidate()
         await town.until("production", "passed")

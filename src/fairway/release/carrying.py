@@ -81,12 +81,12 @@ class Carrier:
             except Stopped:
                 return
             except FairwayError as error:
-                if not error.retriable and not await self._may_wait(error):
+                if not await self._may_wait(error):
                     return
                 await asyncio.sleep(_AGAIN_S)
 
     async def _may_wait(self, error: FairwayError) -> bool:
-        """What a person can mend blocks until then, visibly; a way back must not give up either."""
+        """It blocks until somebody mends it or it passes, visibly; a way back must not give up."""
         _log.info("%s in %s: %s", self._service.name, self._environment.name, error)
         try:
             await self._note(message=str(error))
