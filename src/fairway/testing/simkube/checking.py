@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from fairway.kube.kind import Json
-from fairway.testing.simkube.schemas import child
+from fairway.testing.simkube.schemas import child, is_free
 
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.:]*[a-z0-9])?")
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
@@ -35,7 +35,7 @@ def unknown(value: Any, schema: Json, path: str = "") -> Iterator[str]:
     if isinstance(value, list):
         for number, one in enumerate(value):
             yield from unknown(one, schema.get("items") or {}, f"{path}[{number}]")
-    elif isinstance(value, dict) and schema:
+    elif isinstance(value, dict) and not is_free(schema):
         for name, one in value.items():
             at = f"{path}.{name}" if path else name
             below = child(schema, name)
@@ -51,19 +51,28 @@ def pruned(value: Any, schema: Json) -> Any:
         return [pruned(one, schema.get("items") or {}) for one in value]
     if not isinstance(value, dict):
         return value
+    if is_free(schema):
+        return _nulls_gone(value)
     found = {}
     for name, one in value.items():
-        below = child(schema, name) if schema else {}
+        below = child(schema, name)
         if below is not None and one is not None:
             found[name] = pruned(one, below)
     return found
 
 
+def _nulls_gone(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _nulls_gone(one) for name, one in value.items() if one is not None}
+    return [_nulls_gone(one) for one in value] if isinstance(value, list) else value
+
+
 def defaulted(value: Any, schema: Json) -> Any:
     """With the schema's defaults for what is left out."""
     if isinstance(value, list):
-        return [defaulted(one, schema.get("items") or {}) for one in value]
-    if not isinstance(value, dict):
+        inner = schema.get("items") or {}
+        return value if is_free(inner) else [defaulted(one, inner) for one in value]
+    if not isinstance(value, dict) or is_free(schema):
         return value
     found = {name: defaulted(one, child(schema, name) or {}) for name, one in value.items()}
     for name, below in (schema.get("properties") or {}).items():
@@ -86,7 +95,12 @@ def _values(value: Any, schema: Json, path: str) -> Iterator[Wrong]:
     wrong = _wrong(value, schema)
     if wrong:
         yield Wrong(path, wrong)
-    elif isinstance(value, dict):
+    elif not is_free(schema):
+        yield from _inside(value, schema, path)
+
+
+def _inside(value: Any, schema: Json, path: str) -> Iterator[Wrong]:
+    if isinstance(value, dict):
         for name in schema.get("required") or ():
             if name not in value:
                 yield Wrong(f"{path}.{name}".lstrip("."), "Required value", "FieldValueRequired")

@@ -14,7 +14,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from fairway.kube.kind import Json
-from fairway.testing.simkube.schemas import OPEN, child, is_set, item_key, keys
+from fairway.testing.simkube.schemas import OPEN, child, is_set, is_whole, item_key, keys
 
 Path = tuple[Any, ...]
 Fields = frozenset[Path]
@@ -56,7 +56,7 @@ def fields(obj: Json, schema: Json) -> dict[Path, Any]:
 
 
 def _walk(value: Any, schema: Json, path: Path) -> Iterator[tuple[Path, Any]]:
-    if isinstance(value, dict):
+    if isinstance(value, dict) and not is_whole(schema):
         if not value and path:
             yield path, value
         for name, one in value.items():
@@ -97,7 +97,7 @@ def applied(
 
 def merged(live: Any, config: Any, schema: Json) -> Any:
     """What is live with what is applied put over it."""
-    if isinstance(config, dict) and isinstance(live, dict):
+    if isinstance(config, dict) and isinstance(live, dict) and not is_whole(schema):
         made = dict(live)
         for name, one in config.items():
             made[name] = merged(live.get(name), one, child(schema, name) or OPEN)

@@ -84,6 +84,11 @@ def allowed(request: Request, target: Target) -> None:
         raise Refused(403, "Forbidden", f'{what} is forbidden: User "{user}" cannot do this')
 
 
+def bare(request: Request) -> bool:
+    """Whether metadata alone is asked for."""
+    return "PartialObjectMetadata" in request.headers.get("accept", "")
+
+
 def _selector(target: Target, query: Mapping[str, str]) -> Selector:
     return selector(
         target.resource.kind.path(),
@@ -121,7 +126,8 @@ def _on_collection(api: SimApi, request: Request, target: Target) -> Response:
     query = dict(request.query)
     if request.method == "GET":
         limit = int(query.get("limit") or 0)
-        return api.list(_selector(target, query), limit, query.get("continue", ""))
+        wanted = _selector(target, query)
+        return api.list(wanted, limit, query.get("continue", ""), bare=bare(request))
     if request.method == "POST":
         return _create(api, request, target)
     raise _not_allowed(request)

@@ -80,6 +80,11 @@ _SERVICE_PORT: Final = {
 }
 _MAP: Final = {"*": "string"}
 _KNOWN: Final[Mapping[Kind, Mapping[str, Any]]] = {
+    # A definition is written whole by whoever installs it: its fields are not owned one by one.
+    k.CUSTOM_RESOURCE_DEFINITION: {
+        "spec": Typed("any", {"x-kubernetes-map-type": "atomic"}),
+        "status": _STATUS,
+    },
     k.CONFIG_MAP: {"data": _MAP, "binaryData": _MAP, "immutable": "bool"},
     k.SECRET: {"data": _MAP, "stringData": _MAP, "type": "string", "immutable": "bool"},
     k.POD: {"spec": _POD, "status": _STATUS},
@@ -133,7 +138,7 @@ _KNOWN: Final[Mapping[Kind, Mapping[str, Any]]] = {
 }  # fmt: skip
 _PLAIN: Final = (
     k.NAMESPACE, k.NODE, k.SERVICE_ACCOUNT, k.EVENT, k.STATEFUL_SET, k.DAEMON_SET, k.INGRESS,
-    k.ENDPOINT_SLICE, k.CUSTOM_RESOURCE_DEFINITION,
+    k.ENDPOINT_SLICE,
 )  # fmt: skip
 _MORE: Final = (
     ("", "v1", "endpoints", "Endpoints", True),
@@ -242,9 +247,9 @@ def _topped(given: Json) -> Json:
 
 def child(schema: Json, name: str) -> Json | None:
     """The schema of a field; None for one that the schema does not know."""
-    found = (schema.get("properties") or {}).get(name)
+    found: Json | None = (schema.get("properties") or {}).get(name)
     if found is not None:
-        return dict(found) if not isinstance(found, dict) else found
+        return found
     more = schema.get("additionalProperties")
     if isinstance(more, dict):
         return more
@@ -260,11 +265,22 @@ def is_open(schema: Json) -> bool:
     )
 
 
+def is_free(schema: Json) -> bool:
+    """Whether nothing is known of what is in it."""
+    known = ("properties", "additionalProperties", "items")
+    return is_open(schema) and not any(name in schema for name in known)
+
+
 def keys(schema: Json) -> tuple[str, ...]:
     """By what the items of a list are known; () for a list that is one value."""
     if schema.get("x-kubernetes-list-type") != "map":
         return ()
     return tuple(schema.get("x-kubernetes-list-map-keys") or ())
+
+
+def is_whole(schema: Json) -> bool:
+    """Whether a map is one value, owned whole."""
+    return schema.get("x-kubernetes-map-type") == "atomic"
 
 
 def is_set(schema: Json) -> bool:

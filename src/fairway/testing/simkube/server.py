@@ -59,7 +59,7 @@ class SimApi:
         self._kept_from = 1
         self._pages: dict[str, tuple[list[Json], int]] = {}
         self._tokens = itertools.count(1)
-        self._watchers: dict[asyncio.Queue[Change | None], None] = {}
+        self._watchers: dict[asyncio.Queue[Change | None], str] = {}  # with their collections
         self._heard: list[Changed] = []
         for namespace in ("default", "kube-system"):
             self.put((NAMESPACE.path(), "", namespace), {"metadata": {"name": namespace}})
@@ -146,8 +146,9 @@ class SimApi:
         if len(self._history) > _KEPT:
             del self._history[: _KEPT // 2]
             self._kept_from = self._history[0].version - 1
-        for queue in self._watchers:
-            queue.put_nowait(change)
+        for queue, collection in self._watchers.items():
+            if collection == change.place[0]:
+                queue.put_nowait(change)
         for handler in self._heard:
             handler(change.place, change.before, change.after)
 
@@ -155,6 +156,23 @@ class SimApi:
         return f"00000000-0000-4000-8000-{next(self._uids):012x}"
 
     # ---- kinds that come and go ------------------------------------------------------------------
+
+    def install(self, *definitions: Json) -> None:
+        """Kinds that were there before: served at once."""
+        for one in definitions:
+            place = (_CRDS, "", objects.key(one).name)
+            self.version += 1
+            meta = {
+                **objects.metadata(one),
+                "uid": self._uid(),
+                "creationTimestamp": now(),
+                "generation": 1,
+                "resourceVersion": str(self.version),
+            }
+            self.objects[place] = {**one, "metadata": meta, "status": _established()}
+            for resource in defined(one):
+                self.resources[resource.kind.path()] = resource
+        self.generation += 1
 
     def _define(self, place: Place, definition: Json) -> None:
         if not objects.deleting(definition):
@@ -170,16 +188,7 @@ class SimApi:
         self.generation += 1
         kept = (found.get("status") or {}).get("conditions") or ()
         if not any(one["type"] == "Established" for one in kept):
-            conditions = [
-                {
-                    "type": type_,
-                    "status": "True",
-                    "reason": "Simulated",
-                    "lastTransitionTime": now(),
-                }
-                for type_ in ("NamesAccepted", "Established")
-            ]
-            self.put(place, {**found, "status": {"conditions": conditions}})
+            self.put(place, {**found, "status": _established()})
 
     def _undefine(self, definition: Json) -> None:
         for one in defined(definition):
@@ -191,8 +200,11 @@ class SimApi:
 
     # ---- lists -----------------------------------------------------------------------------------
 
-    def list(self, wanted: Selector, limit: int, token: str) -> Response:
-        """One page of a list. Raises `Refused` 410 for a rest that is no longer kept."""
+    def list(self, wanted: Selector, limit: int, token: str, *, bare: bool = False) -> Response:
+        """One page of a list; `bare`: of metadata.
+
+        Raises `Refused` 410 for a rest that is no longer kept.
+        """
         if token:
             if token not in self._pages:
                 raise Refused(410, "Expired", "The provided continue parameter is too old")
@@ -206,31 +218,37 @@ class SimApi:
         if len(found) > limit:
             meta["continue"] = f"page-{next(self._tokens)}"
             self._pages[meta["continue"]] = (found[limit:], version)
-        return answer(
-            {"kind": "List", "apiVersion": "v1", "metadata": meta, "items": found[:limit]}
-        )
+        items = [shown(obj, bare=bare) for obj in found[:limit]]
+        return answer({"kind": "List", "apiVersion": "v1", "metadata": meta, "items": items})
 
     # ---- watches ---------------------------------------------------------------------------------
 
-    async def watch(self, wanted: Selector, since: str, seconds: float) -> AsyncIterator[bytes]:
-        """The lines of a watch. Raises `Cut` when it is cut."""
+    async def watch(
+        self, wanted: Selector, since: str, seconds: float, *, bare: bool = False
+    ) -> AsyncIterator[bytes]:
+        """The lines of a watch; `bare`: of metadata. Raises `Cut` when it is cut."""
         begin = int(since) if since else self.version
         if begin < self._kept_from:
             yield expired_event().encode() + b"\n"
             return
         queue: asyncio.Queue[Change | None] = asyncio.Queue()
         for change in self._history:
-            if change.version > begin:
+            if change.version > begin and change.place[0] == wanted.collection:
                 queue.put_nowait(change)
-        self._watchers[queue] = None
+        self._watchers[queue] = wanted.collection
         try:
-            async for line in self._follow(queue, wanted, seconds):
+            async for line in self._follow(queue, wanted, seconds, bare=bare):
                 yield line
         finally:
             del self._watchers[queue]
 
     async def _follow(
-        self, queue: asyncio.Queue[Change | None], wanted: Selector, seconds: float
+        self,
+        queue: asyncio.Queue[Change | None],
+        wanted: Selector,
+        seconds: float,
+        *,
+        bare: bool,
     ) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
         ends = loop.time() + seconds
@@ -244,7 +262,7 @@ class SimApi:
                 continue
             if change is None:
                 raise Cut
-            line = _told(wanted, change)
+            line = _told(wanted, change, bare=bare)
             if line is not None:
                 yield line
 
@@ -270,6 +288,14 @@ def now() -> str:
     return (clock.text(clock.now()) or "").partition(".")[0] + "Z"
 
 
+def _established() -> Json:
+    conditions = [
+        {"type": type_, "status": "True", "reason": "Simulated", "lastTransitionTime": now()}
+        for type_ in ("NamesAccepted", "Established")
+    ]
+    return {"conditions": conditions}
+
+
 def _content(obj: Json) -> Json:
     """What makes a new generation."""
     meta = objects.metadata(obj)
@@ -284,15 +310,22 @@ def _is_finished(obj: Json) -> bool:
     return "deletionTimestamp" in meta and not held
 
 
-def _told(wanted: Selector, change: Change) -> bytes | None:
+def _told(wanted: Selector, change: Change, *, bare: bool) -> bytes | None:
     was, is_ = wanted.has(change.place, change.before), wanted.has(change.place, change.after)
     if is_ and change.after is not None:
-        return _line("MODIFIED" if was else "ADDED", change.after)
+        return _line("MODIFIED" if was else "ADDED", shown(change.after, bare=bare))
     if was and change.before is not None:
         # The object as it was, with the version of its going.
         meta = {**change.before["metadata"], "resourceVersion": str(change.version)}
-        return _line("DELETED", {**change.before, "metadata": meta})
+        return _line("DELETED", shown({**change.before, "metadata": meta}, bare=bare))
     return None
+
+
+def shown(obj: Json, *, bare: bool) -> Json:
+    """An object, or its metadata alone."""
+    if not bare:
+        return obj
+    return {name: obj[name] for name in ("apiVersion", "kind", "metadata") if name in obj}
 
 
 def _line(event: str, obj: Json) -> bytes:

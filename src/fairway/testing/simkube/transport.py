@@ -7,14 +7,13 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-import msgspec
 from msgspec import Struct
 
 from fairway.kube.errors import unavailable
 from fairway.kube.transport import Request, Response, WebSocket
 from fairway.testing.kubefaults import Cut, Fault, Faults, spoiled, status_body
 from fairway.testing.simkube.refusing import Refused
-from fairway.testing.simkube.requests import carry_out, watched
+from fairway.testing.simkube.requests import bare, carry_out, watched
 from fairway.testing.simkube.server import SimApi
 
 
@@ -71,8 +70,6 @@ class SimTransport:
             body = _once(status_body(fault.status, after))
             return _Stream(self, fault.status, headers, body)
         opened = await self._opened(request)
-        if "PartialObjectMetadata" in request.headers.get("accept", "") and opened.status < 300:
-            opened.body = _without_content(opened.body)
         if fault is not None:
             opened.body = spoiled(opened.body, fault)
         return opened
@@ -97,7 +94,8 @@ class SimTransport:
             said = error.response()
             return _Stream(self, said.status, said.headers, _once(said.body))
         seconds = float(query.get("timeoutSeconds") or 300)
-        body = self.api.watch(wanted, query.get("resourceVersion", ""), seconds)
+        since = query.get("resourceVersion", "")
+        body = self.api.watch(wanted, since, seconds, bare=bare(request))
         return _Stream(self, 200, {}, body)
 
     def _chance(self, request: Request) -> int:
@@ -150,13 +148,3 @@ class _Stream:
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:
     yield body
-
-
-async def _without_content(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async for part in body:
-        found = msgspec.json.decode(part)
-        inner = found.get("items") or [found.get("object") or {}]
-        for obj in inner:
-            for name in set(obj) - {"apiVersion", "kind", "metadata"}:
-                del obj[name]
-        yield msgspec.json.encode(found) + b"\n"
