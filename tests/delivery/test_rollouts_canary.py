@@ -221,3 +221,29 @@ async def test_restarts_of_the_controller_in_the_middle_change_nothing(web: Grou
         await web.start()
         await web.phase("Healthy")
     assert sorted(await web.versions()) == [1, 2, 3]
+
+
+async def test_services_are_let_go_when_their_rollout_goes_and_may_be_taken_by_another(
+    web: Ground,
+) -> None:
+    await web.services("stable", "canary")
+    named = {"canary": {"stableService": "stable", "canaryService": "canary"}}
+    await web.create(named)
+    await web.phase("Healthy")
+
+    async def managed() -> bool:
+        return bool(await web.selects("stable") and await web.selects("canary"))
+
+    await eventually("both Services managed", managed)
+    await web.patch({"spec": {"strategy": {"canary": {"canaryService": None}}}})
+
+    async def one() -> bool:
+        return bool(await web.selects("stable") and not await web.selects("canary"))
+
+    await eventually("the Service that is not named let go", one)
+    await web.kube.delete(ROLLOUT, "web", web.namespace)
+
+    async def none() -> bool:
+        return not await web.selects("stable")
+
+    await eventually("the other let go", none)

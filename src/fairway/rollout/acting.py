@@ -64,6 +64,8 @@ class Acting:
                 await self._write(REPLICA_SET, Key(namespace, name), set_patch(action))
             case p.SwitchService(name=name):
                 await self._write(SERVICE, Key(namespace, name), services.patch(action))
+            case p.ReleaseService(name=name):
+                await self._write(SERVICE, Key(namespace, name), dict(services.RELEASED))
             case p.ChangeRoute(key=key, body=body):
                 await self._write(HTTP_ROUTE, key, body)
             case p.ChangeRollout(body=body):

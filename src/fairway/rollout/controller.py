@@ -12,8 +12,10 @@ from fairway.kit import clock
 from fairway.kube import Actor, Json, Key, Kube, WorkQueue
 from fairway.kube.crd import ensure
 from fairway.kube.errors import KubeConflict, KubeForbidden, KubeInvalid, KubeNotFound
+from fairway.kube.kind import SERVICE
 from fairway.kube.subset import ensure_policy
 from fairway.kube.workqueue import Pace
+from fairway.rollout import services
 from fairway.rollout.acting import Acting
 from fairway.rollout.analysis import crds as analysis_crds
 from fairway.rollout.crds import ROLLOUT, ROLLOUT_CRD, RULES
@@ -94,6 +96,7 @@ class Controller:
     async def _work(self, key: Key) -> float | None:
         rollout = self.watched.rollouts.store.get(key)
         if rollout is None:
+            await self._release(key)
             return None
         sets = self.watched.versions(rollout)
         seen = self.watched.seen(rollout, await self._equality.match(rollout, sets))
@@ -105,6 +108,12 @@ class Controller:
         if self._noted is not None:
             await self._noted(rollout)
         return again
+
+    async def _release(self, key: Key) -> None:
+        """What a Rollout that is gone managed selects every pod of its labels again."""
+        for name in self.watched.left_behind(key):
+            body = dict(services.RELEASED)
+            self.watched.observe(await self._kube.patch(SERVICE, name, key.namespace, body=body))
 
     async def _carry_out(self, seen: Seen, plan: Plan) -> float | None:
         acting = Acting(

@@ -17,6 +17,7 @@ from fairway.rollout import (
     pausing,
     phases,
     scaling,
+    services,
     validation,
     versions,
 )
@@ -42,6 +43,7 @@ def decide(seen: Seen, now: Moment, router: Router) -> Plan:
         return Plan(actions=(ChangeRollout({"spec": {"replicas": 1}}),))  # autoscalers need it
     _begin(draft)
     _settle(draft, router)
+    services.release(draft)
     _end(draft)
     return _plan(draft)
 

@@ -47,6 +47,12 @@ class SwitchService(Struct, frozen=True, kw_only=True):
     managed_by: str = ""  # written where the Service does not say who manages it
 
 
+class ReleaseService(Struct, frozen=True):
+    """Have a Service select every version again: its Rollout is gone, or names it no longer."""
+
+    name: str
+
+
 class ChangeRoute(Struct, frozen=True):
     """A JSON merge patch of a route."""
 
@@ -86,6 +92,7 @@ Action = (
     | DeleteSet
     | ChangeRollout
     | SwitchService
+    | ReleaseService
     | ChangeRoute
     | CreateRun
     | EndRun
@@ -110,6 +117,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     cluster_templates: Mapping[str, Json] = {}
     routes: Mapping[Key, Json] = {}
     match: str = ""
+    rollouts: frozenset[str] = frozenset()  # names of all Rollouts of the namespace
 
 
 class Plan(Struct, frozen=True, kw_only=True):

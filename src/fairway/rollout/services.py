@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from fairway.kube import objects
 from fairway.rollout.draft import Draft, selected
 from fairway.rollout.objects import HASH, MANAGED_BY, ReplicaSet
-from fairway.rollout.plan import SwitchService
+from fairway.rollout.plan import ReleaseService, SwitchService
 
 
 def switch(draft: Draft, name: str, hash_: str) -> bool:
@@ -16,7 +16,8 @@ def switch(draft: Draft, name: str, hash_: str) -> bool:
     service = draft.seen.services.get(name)
     if service is None:
         return False
-    before, managed = selected(service), MANAGED_BY in objects.notes(service)
+    before = selected(service)
+    managed = objects.notes(service).get(MANAGED_BY) == draft.rollout.name
     if before == hash_ and managed:
         return False
     draft.actions.append(
@@ -68,6 +69,26 @@ def _former_has_traffic(draft: Draft) -> bool:
     if weights is None or weights["canary"].get("podTemplateHash") == draft.hash:
         return False
     return weights["canary"]["weight"] > 0 or weights.get("verified") is False
+
+
+def release(draft: Draft) -> None:
+    """Let go of Services that this Rollout managed and names no longer."""
+    part = draft.rollout.canary if draft.rollout.canary is not None else draft.rollout.blue_green
+    named = {str(value) for name, value in (part or {}).items() if name.endswith("Service")}
+    for name in managed_by(draft.rollout.name, draft.seen.services):
+        if name not in named:
+            draft.actions.append(ReleaseService(name))
+
+
+def managed_by(rollout: str, services: Mapping[str, Any]) -> list[str]:
+    """The Services that say that a Rollout manages them."""
+    return [name for name, one in services.items() if objects.notes(one).get(MANAGED_BY) == rollout]
+
+
+RELEASED: Final = {
+    "metadata": {"annotations": {MANAGED_BY: None}},
+    "spec": {"selector": {HASH: None}},
+}
 
 
 def patch(action: SwitchService) -> dict[str, Any]:

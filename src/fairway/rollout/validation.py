@@ -180,7 +180,7 @@ def _service(rollout: Rollout, seen: Seen, name: str, path: str) -> Iterator[Fie
         yield FieldProblem(path, f'Invalid value: "{name}": service "{name}" not found')
         return
     manager = objects.notes(found).get(MANAGED_BY, rollout.name)
-    if manager != rollout.name:
+    if manager != rollout.name and manager in seen.rollouts:
         words = f'Service "{name}" is managed by another Rollout'
         yield FieldProblem(path, f'Invalid value: "{name}": {words}')
 

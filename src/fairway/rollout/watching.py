@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fairway.kube import Informer, Json, Key, Kind, Kube, Selection, WorkQueue, objects
 from fairway.kube.kind import REPLICA_SET, SERVICE
+from fairway.rollout import services
 from fairway.rollout.analysis.crds import ANALYSIS_RUN, ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE
 from fairway.rollout.crds import ROLLOUT
 from fairway.rollout.objects import HASH, Rollout
@@ -110,19 +111,20 @@ class Watched:
             cluster_templates=_by_name(self._of_cluster.store.list()),
             routes={key: one for key in keys if (one := self._routes.store.get(key)) is not None},
             match=match,
+            rollouts=frozenset(
+                key.name
+                for key in self.rollouts.store.keys()  # noqa: SIM118 a store is no dict
+                if key.namespace == rollout.namespace
+            ),
         )
+
+    def left_behind(self, key: Key) -> list[str]:
+        """Services that a Rollout managed that is gone."""
+        return services.managed_by(key.name, _by_name(self._services.store.list(key.namespace)))
 
     def versions(self, obj: Json) -> list[Json]:
         """The ReplicaSets of a Rollout."""
         return self.sets.store.by_index(_OWNER, objects.uid(obj))
-
-    def service(self, namespace: str, name: str) -> Json | None:
-        """A Service."""
-        return self._services.store.get(Key(namespace, name))
-
-    def route(self, key: Key) -> Json | None:
-        """A route."""
-        return self._routes.store.get(key)
 
     def observe(self, written: Json) -> None:
         """Our own write, before the cluster tells of it: no decision is made from before it."""

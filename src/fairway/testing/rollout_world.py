@@ -140,6 +140,8 @@ class RolloutWorld:
             case p.SwitchService(name=name, hash=hash_):
                 self.services[name] = self._merged(self.services[name], services.patch(action))
                 self.switches.append((name, hash_))
+            case p.ReleaseService(name=name):
+                self.services[name] = self._merged(self.services[name], services.RELEASED)
             case p.ChangeRoute(body=body):
                 self.route = self._merged(self.route, body)
                 if "spec" in body:
