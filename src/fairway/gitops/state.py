@@ -26,6 +26,7 @@ from fairway.gitops.objects import (
 )
 from fairway.gitops.rendering import RenderRequest
 from fairway.gitops.source import parse
+from fairway.gitops.unsupported import refusals
 from fairway.kube import Key, Kube
 from fairway.kube.errors import KubeInvalid, KubeNotFound
 from fairway.kube.fleet import Member
@@ -142,7 +143,9 @@ class Observer:
             digest=rendered.digest if rendered else "",
             targets=wanted,
             live=live,
-            compared=compared,
+            compared=replace(
+                compared, conditions=(*compared.conditions, *refusals(app.raw, wanted.objects))
+            ),
         )
 
     async def _live(
