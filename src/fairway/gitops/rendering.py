@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -29,8 +29,9 @@ from fairway.gitops.renderer import (
 from fairway.gitops.renderers.helm import Chart
 from fairway.gitops.renderers.kustomize import Kustomization
 from fairway.gitops.renderers.plain import Plain
-from fairway.gitops.source import Fetcher, Source, Tree, is_chart
+from fairway.gitops.source import Fetcher, Helm, Source, Tree, is_chart
 from fairway.kit.aio import blocking
+from fairway.model.commit import TreeEntry
 from fairway.model.errors import NotFound
 from fairway.native.toolbox import Toolbox
 
@@ -57,6 +58,7 @@ class Rendering:
         kinds: tuple[Renderer, ...] = (Plain(), Chart(toolbox), Kustomization(toolbox))
         self._renderers: Mapping[SourceType, Renderer] = {one.kind: one for one in kinds}
         self._known: OrderedDict[bytes, Rendered] = OrderedDict()
+        self._glances: OrderedDict[bytes, bytes] = OrderedDict()  # to keys of `_known`
         self._under_way: dict[bytes, asyncio.Event] = {}
         self._room = asyncio.Semaphore(_AT_ONCE)
 
@@ -72,7 +74,23 @@ class Rendering:
         if not revision:
             revision = await self._fetcher.resolve(asked.source, fresh=asked.hard)
         tree = await self._fetcher.tree(asked.source, revision)
-        job = await self._job(tree, asked, revision)
+        folder = await self._folder(tree, asked, revision)
+        glance = _glance(asked, folder, revision)
+        known = self._known.get(self._glances.get(glance, b""))
+        if known is None or asked.hard:
+            known = await self._rendered(tree, asked, revision, glance)
+        return replace(known, revision=revision)
+
+    async def _rendered(
+        self, tree: Tree, asked: RenderRequest, revision: str, glance: bytes
+    ) -> Rendered:
+        job = Job(
+            app=asked.app,
+            source=await overridden(tree, _path(asked.source), asked.app, asked.source),
+            path=_path(asked.source),
+            destination=asked.destination,
+            variables=variables(asked, revision),
+        )
         kind = explicit(job.source) or await discovered(tree, job.path)
         if is_chart(asked.source):
             kind = "Helm"
@@ -88,21 +106,19 @@ class Rendering:
             return _rendered(kind, key, made)
 
         found = await self._once(key, make, again=asked.hard)
-        return replace(found, revision=revision)
+        if job.source == asked.source and _is_closed(kind, job, needed):
+            self._glances[glance] = key
+            while len(self._glances) > _RESULTS:
+                self._glances.popitem(last=False)
+        return found
 
-    async def _job(self, tree: Tree, asked: RenderRequest, revision: str) -> Job:
-        path = "" if is_chart(asked.source) else clean(asked.source.path)
+    async def _folder(self, tree: Tree, asked: RenderRequest, revision: str) -> TreeEntry:
+        path = _path(asked.source)
         entry = (await tree.entries([path])).get(path)
         if entry is None or entry.kind != "folder":
             said = f"{asked.source.repo_url} has no folder {path!r} at {revision}"
             raise NotFound(said, code="no-path", where="spec.source.path")
-        return Job(
-            app=asked.app,
-            source=await overridden(tree, path, asked.app, asked.source),
-            path=path,
-            destination=asked.destination,
-            variables=variables(asked, revision),
-        )
+        return entry
 
     async def _once(
         self, key: bytes, make: Callable[[], Awaitable[Rendered]], *, again: bool
@@ -140,12 +156,42 @@ def variables(asked: RenderRequest, revision: str) -> dict[str, str]:
     }
 
 
+def _path(source: Source) -> str:
+    return "" if is_chart(source) else clean(source.path)
+
+
+def _glance(asked: RenderRequest, folder: TreeEntry, revision: str) -> bytes:
+    """What the objects depend on where nothing outside of the folder is needed."""
+    wishes = _wishes(asked.source)
+    used = _used(wishes, variables(asked, revision))
+    data = msgspec.json.encode([folder.sha, folder.path, used, asked.app, asked.destination])
+    return hashlib.blake2b(wishes + data, digest_size=16).digest()
+
+
+def _is_closed(kind: SourceType, job: Job, needed: Sequence[TreeEntry]) -> bool:
+    """Whether the folder's content says all: nothing else is needed, nor could be one day."""
+    helm = job.source.helm or Helm()
+    named = [*helm.value_files, *(one.path for one in helm.file_parameters)]
+    if kind == "Kustomize" or any(path.startswith("/") or ".." in path for path in named):
+        return False
+    head = f"{job.path}/" if job.path else ""
+    return all(one.kind == "file" and one.path.startswith(head) for one in needed)
+
+
+def _wishes(source: Source) -> bytes:
+    """A source without its place."""
+    bare = replace(source, repo_url="", path="", target_revision="", chart="", name="")
+    return msgspec.json.encode(bare)
+
+
+def _used(wishes: bytes, known: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in known.items() if name.encode() in wishes}
+
+
 def _key(kind: SourceType, job: Job, needed: list[tuple[str, str, str]]) -> bytes:
     """What the objects depend on, and nothing else: not which commit the files are of."""
-    source = replace(job.source, repo_url="", target_revision="", chart="", name="")
-    wishes = msgspec.json.encode(source)
-    used = {n: one for n, one in job.variables.items() if n.encode() in wishes}
-    parts: list[object] = [kind, job.path, used, needed]
+    wishes = _wishes(job.source)
+    parts: list[object] = [kind, job.path, _used(wishes, job.variables), needed]
     if kind == "Helm":
         parts += [job.app, job.destination]
     data = wishes + msgspec.json.encode(parts)

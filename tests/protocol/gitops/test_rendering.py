@@ -215,6 +215,46 @@ async def test_missing_value_files_may_be_left_out(repository: Repository) -> No
     assert data(await repository.render("chart", helm=wish))["a"] == "chart"
 
 
+async def test_a_value_file_that_comes_later_is_seen(repository: Repository) -> None:
+    repository.write(dict(CHART))
+    wish = {"valueFiles": ["/env/late.yaml"], "ignoreMissingValueFiles": True}
+    assert data(await repository.render("chart", helm=wish))["a"] == "chart"
+    repository.write({"env/late.yaml": "a: late\n"})
+    assert data(await repository.render("chart", helm=wish))["a"] == "late"
+
+
+async def test_a_link_is_looked_through_although_its_folder_stays_the_same(
+    repository: Repository,
+) -> None:
+    repository.write({"app/a.yaml": "../real.yaml"}, links=frozenset({"app/a.yaml"}))
+    assert (await repository.render("app")).objects == ()
+    repository.write({"real.yaml": MAP % "one"})
+    assert [one["metadata"]["name"] for one in (await repository.render("app")).objects] == ["one"]
+
+
+async def test_a_folder_that_stays_the_same_is_not_looked_into_again(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.write({**CHART, "app/a.yaml": MAP % "one"})
+    before = [await repository.render("app"), await repository.render("chart")]
+    sha = repository.write({"other/b.yaml": MAP % "b"})
+    monkeypatch.setattr("fairway.git.trees.below", None)
+    after = [await repository.render("app"), await repository.render("chart")]
+    assert [one.objects is two.objects for one, two in zip(before, after, strict=True)] == [
+        True,
+        True,
+    ]
+    assert {one.revision for one in after} == {sha}
+
+
+async def test_the_revision_is_put_in_where_a_parameter_names_it(repository: Repository) -> None:
+    repository.write(dict(CHART))
+    wish = {"parameters": [{"name": "a", "value": "$ARGOCD_APP_REVISION_SHORT"}]}
+    assert data(await repository.render("chart", helm=wish))["a"]
+    sha = repository.write({"other/b.yaml": MAP % "b"})
+    assert data(await repository.render("chart", helm=wish))["a"] == sha[:7]
+
+
 async def test_a_chart_finds_its_neighbours(repository: Repository) -> None:
     needs = "dependencies: [{name: base, version: 1.x, repository: 'file://../base'}]\n"
     repository.write(

@@ -25,6 +25,8 @@ class MemoryTree:
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self._files = dict(sorted(files.items()))
         self._ids = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
+        said = "\0".join(f"{path}\0{self._ids[path]}" for path in self._files)
+        self._whole = hashlib.sha256(said.encode()).hexdigest()  # good for every folder of it
         self._data = {self._ids[path]: data for path, data in files.items()}
         self._folders = {"", *(folder for path in files for folder in _above(path))}
 
@@ -36,7 +38,7 @@ class MemoryTree:
                 found[path] = self._entry(path)
             elif path in self._folders:
                 name = posixpath.basename(path)
-                found[path] = TreeEntry(name=name, path=path, kind="folder", sha="")
+                found[path] = TreeEntry(name=name, path=path, kind="folder", sha=self._whole)
         return found
 
     async def below(self, path: str) -> list[TreeEntry]:
