@@ -29,7 +29,7 @@ from fairway.store import approvals, promotions, releases
 
 _ROUND_S: Final = 5.0
 _SOON_S: Final = 0.25
-_LEAST_S: Final = 0.05
+_LEAST_S: Final = 0.15
 _HUB_S: Final = 2.0
 _BACK_OFF_S: Final = 2.0
 _log = logging.getLogger(__name__)
@@ -64,8 +64,9 @@ class ReleaseController:
                         _log.info("releases wait: %s", said)
                     await asyncio.sleep(_BACK_OFF_S)
                     continue
+                await asyncio.sleep(_LEAST_S)  # many events in a row are one look
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(max(_LEAST_S, wait)):
+                    async with asyncio.timeout(max(0.0, wait - _LEAST_S)):
                         await self._hint.wait()
 
     async def _follow(self) -> None:
