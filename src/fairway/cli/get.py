@@ -70,7 +70,7 @@ def get(
 
     Kinds: repos, builds, images, runners, queue, events, audit, crons, secrets, tokens, users,
     orgs, clusters, components, parked, change-requests, releases, envs, deployments,
-    approvals, rollouts, analysisruns.
+    approvals, apps, rollouts, analysisruns.
     """
     found = kinds.named(kind)
     form = options["output"]
