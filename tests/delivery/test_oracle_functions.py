@@ -18,7 +18,6 @@ from fairway.model.errors import InvalidInput
 from fairway.native import programs, wire
 from fairway.native.server import Server
 from fairway.native.toolbox import Toolbox
-from fairway.rollout import counts
 from fairway.rollout.analysis import args, checking, history, judge, making
 from fairway.rollout.analysis.condition import Conditions
 from fairway.rollout.analysis.judge import Due, Run
@@ -34,7 +33,6 @@ from fairway.rollout.analysis.model import (
     Status,
     stamp,
 )
-from fairway.rollout.objects import ReplicaSet, Rollout
 
 pytestmark = needed
 Json = dict[str, Any]
@@ -319,49 +317,3 @@ def test_the_same_finished_runs_go(oracle: Oracle, seed: int) -> None:
     theirs = oracle.ask("delete", runs=runs, replicaSets=sets, limits=limits)
     ours = history.to_delete(runs, sets, successful=limits[0], unsuccessful=limits[1])
     assert sorted(ours) == sorted(theirs)
-
-
-@pytest.mark.parametrize("seed", range(600))
-def test_versions_get_the_same_number_of_pods(oracle: Oracle, seed: int) -> None:
-    choice = random.Random(seed)
-
-    def replica_set(name: str) -> Json:
-        size = choice.randrange(12)
-        return {
-            "metadata": {"name": name, "labels": {"rollouts-pod-template-hash": name}},
-            "spec": {"replicas": size},
-            "status": {"replicas": size, "availableReplicas": choice.randint(0, size)},
-        }
-
-    canary: Json = {"steps": [{"setWeight": choice.choice((0, 1, 10, 25, 33, 50, 75, 99, 100))}]}
-    for field in ("maxSurge", "maxUnavailable"):
-        value = choice.choice((None, 0, 1, 3, "0%", "25%", "50%", "100%"))
-        if value is not None:
-            canary[field] = value
-    if choice.random() < 0.3:
-        canary["trafficRouting"] = {"plugins": {"argoproj-labs/gatewayAPI": {"httpRoute": "r"}}}
-        if choice.random() < 0.5:
-            canary["minPodsPerReplicaSet"] = choice.randint(1, 4)
-        if choice.random() < 0.4:
-            scale = {"replicas": choice.randrange(6)} if choice.random() < 0.5 else {"weight": 40}
-            canary["steps"] = [{"setCanaryScale": scale}]
-    index = choice.randrange(2)
-    rollout = {
-        "metadata": {"name": "r", "namespace": "n"},
-        "spec": {"replicas": choice.randrange(12), "strategy": {"canary": canary}},
-        "status": {
-            "stableRS": choice.choice(("stable", "stable", "stable", "")),
-            "currentPodHash": "new",
-            "currentStepIndex": index,
-            "promoteFull": choice.random() < 0.1,
-            "abort": False,
-        },
-    }
-    new, stable = replica_set("new"), replica_set("stable")
-    others = [replica_set("old")] if choice.random() < 0.3 else []
-    given = {"rollout": rollout, "new": new, "stable": stable, "old": others}
-    theirs = oracle.ask("replicas", **given)
-    ours = counts.wanted(
-        Rollout(rollout), ReplicaSet(new), ReplicaSet(stable), [ReplicaSet(one) for one in others]
-    )
-    assert [*ours] == theirs, given

@@ -14,8 +14,10 @@ import (
 
 	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
 	analysisutil "github.com/argoproj/argo-rollouts/utils/analysis"
+	"github.com/argoproj/argo-rollouts/utils/conditions"
 	"github.com/argoproj/argo-rollouts/utils/evaluate"
 	"github.com/argoproj/argo-rollouts/utils/replicaset"
+	rolloututil "github.com/argoproj/argo-rollouts/utils/rollout"
 	timeutil "github.com/argoproj/argo-rollouts/utils/time"
 	log "github.com/sirupsen/logrus"
 	appsv1 "k8s.io/api/apps/v1"
@@ -40,14 +42,14 @@ type question struct {
 	ReplicaSets []*appsv1.ReplicaSet
 	Limits      [2]int32
 
-	Rollout    *v1alpha1.Rollout
-	New        *appsv1.ReplicaSet
-	Stable     *appsv1.ReplicaSet
-	Old        []*appsv1.ReplicaSet
-	Weights    *v1alpha1.TrafficWeights
-	RunArgs    []v1alpha1.AnalysisRunArgument
-	Text       string
-	Expression string
+	Rollout *v1alpha1.Rollout
+	New     *appsv1.ReplicaSet
+	Stable  *appsv1.ReplicaSet
+	Old     []*appsv1.ReplicaSet
+	Weights *v1alpha1.TrafficWeights
+	RunArgs []v1alpha1.AnalysisRunArgument
+	Pause   v1alpha1.RolloutPause
+	Text    string
 }
 
 var methods = map[string]func(*question) (any, error){
@@ -60,6 +62,9 @@ var methods = map[string]func(*question) (any, error){
 	"arguments": arguments,
 	"validate":  func(q *question) (any, error) { return nil, analysisutil.ValidateMetrics(q.Metrics) },
 	"delete":    toDelete,
+	"stepHash":  func(q *question) (any, error) { return conditions.ComputeStepHash(q.Rollout), nil },
+	"pause":     func(q *question) (any, error) { return q.Pause.DurationSeconds(), nil },
+	"phase":     phase,
 }
 
 func main() {
@@ -181,4 +186,9 @@ func replicas(q *question) (any, error) {
 	}
 	fresh, stable := replicaset.CalculateReplicaCountsForBasicCanary(q.Rollout, q.New, q.Stable, q.Old)
 	return []int32{fresh, stable}, nil
+}
+
+func phase(q *question) (any, error) {
+	phase, message := rolloututil.CalculateRolloutPhase(q.Rollout.Spec, q.Rollout.Status)
+	return []string{string(phase), message}, nil
 }
