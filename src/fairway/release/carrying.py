@@ -263,9 +263,11 @@ class Carrier:
             raise Stopped
         records = await self._deps.database.read(promotions.verifications, [self._release.id])
         mine = (one for one in records if one.environment == self._environment.name)
-        found = next((one for one in mine if one.key == check.key), None)
+        turn = await self._deps.database.read(promotions.refusals, self._now)
+        key = checks.key_of(check, turn)
+        found = next((one for one in mine if one.key == key), None)
         if found is None:
-            await checks.start(self._deps, self._release, self._environment, check)
+            await checks.start(self._deps, self._release, self._environment, check, turn=turn)
         elif found.verdict == "passed":
             await self._deps.database.write(ended, self._now.id, PromotionState.PASSED, "")
             raise Stopped

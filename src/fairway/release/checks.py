@@ -29,17 +29,27 @@ _ENDED: Final = {"Successful": "passed", "Failed": "failed", "Error": "failed",
 Json = dict[str, Any]
 
 
-async def start(deps: Deps, release: Release, place: Environment, check: VerificationGate) -> None:
-    """Start a check of a release in an environment, once. A check that cannot be started failed.
+def key_of(check: VerificationGate, turn: int) -> str:
+    """A check's name in the records of its `turn`: whoever promotes a release again after it was
+    refused wants to know anew."""
+    return f"{check.key}#{turn}" if turn else check.key
+
+
+async def start(
+    deps: Deps, release: Release, place: Environment, check: VerificationGate, *, turn: int = 0
+) -> None:
+    """Start a check of a release in an environment, once for each turn. A check that cannot be
+    started failed.
 
     Raises what may be tried again.
     """
+    key = key_of(check, turn)
     try:
         if check.pipeline is not None:
-            reference = await _pipeline(deps, release, place, check.pipeline, key=check.key)
+            reference = await _pipeline(deps, release, place, check.pipeline, key=key)
         else:
             assert check.analysis is not None  # noqa: S101 the reader checked
-            reference = await _analysis(deps, release, place, check.analysis)
+            reference = await _analysis(deps, release, place, check.analysis, turn=turn)
         verdict = message = ""
     except FairwayError as error:
         if error.retriable:
@@ -48,7 +58,7 @@ async def start(deps: Deps, release: Release, place: Environment, check: Verific
     made = Verification(
         release=release.id,
         environment=place.name,
-        key=check.key,
+        key=key,
         reference=reference,
         verdict=verdict,
         message=message,
@@ -71,7 +81,9 @@ async def _pipeline(
     return await deps.pipelines.start(slug, check, parameters, key=name)
 
 
-async def _analysis(deps: Deps, release: Release, place: Environment, check: AnalysisCheck) -> str:
+async def _analysis(
+    deps: Deps, release: Release, place: Environment, check: AnalysisCheck, *, turn: int
+) -> str:
     namespace = await making.destination(deps, place.application_of(release.service))
     kube = find(deps.fleet, name=place.cluster).client()
     kind = CLUSTER_TEMPLATE if check.cluster_scope else TEMPLATE
@@ -81,6 +93,7 @@ async def _analysis(deps: Deps, release: Release, place: Environment, check: Ana
             f"there is no {kind} {check.template} in {namespace}", code="no-analysis-template"
         )
     seed = f"{release.delivery}/{release.id}/{place.name}/{sorted(check.args.items())}"
+    seed += f"/{turn}" if turn else ""
     name = f"{check.template}-{hashlib.sha256(seed.encode()).hexdigest()[:10]}"
     made = run_of(template, name, namespace, release=release, args=check.args)
     await _create(kube, made)

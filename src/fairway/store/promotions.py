@@ -151,6 +151,17 @@ def since(db: Connection, scope: Scope, environment: str, at: int) -> list[Promo
 # ---- verifications -------------------------------------------------------------------------------
 
 
+def refusals(db: Connection, one: Promotion) -> int:
+    """How often this release was refused in that environment before this promotion."""
+    query = select(func.count()).where(
+        promotion.c.release == one.release,
+        promotion.c.environment == one.environment,
+        promotion.c.state == str(PromotionState.FAILED),
+        promotion.c.id < one.id,
+    )
+    return int(db.execute(query).scalar() or 0)
+
+
 def verify(db: Connection, what: Verification) -> bool:
     """Write down that a check was started; False when it has been already."""
     values: dict[str, Any] = msgspec.to_builtins(what)
