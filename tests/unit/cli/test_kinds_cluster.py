@@ -82,7 +82,7 @@ def test_a_rollout_that_nobody_has_looked_at_is_shown() -> None:
 def test_what_a_cluster_refuses_is_told(  # noqa: PLR0917 a row of the table
     monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, error: type[Exception], said: str
 ) -> None:
-    monkeypatch.setattr(httpx, "get", lambda *_a, **_k: httpx.Response(status, content=body))
+    monkeypatch.setattr(httpx, "request", lambda *_a, **_k: httpx.Response(status, content=body))
     access = ClusterAccess(name="local", server="https://127.0.0.1:1", ca="")
     with pytest.raises(error, match=said):
         clusters.listed(access, "t", "/apis/x")

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
+from fairway.kit.aio import blocking
 from fairway.kube.client import Kube
 from fairway.model.errors import FairwayError, Forbidden, InvalidInput, TooLarge, Unavailable
 
@@ -93,9 +94,11 @@ class Fetcher:
         address = await self._address(host, at.port or (443 if at.scheme == "https" else 80))
         url = httpx.URL(ask.url).copy_with(host=address)
         headers = {"host": at.netloc.rpartition("@")[2], **ask.headers}
-        extensions = {"sni_hostname": host} if at.scheme == "https" else {}
+        secure = at.scheme == "https"
+        extensions = {"sni_hostname": host} if secure else {}
+        client = await self._client(verify=ask.verify and secure)
         try:
-            async with self._client(ask.verify).stream(
+            async with client.stream(
                 ask.method, url, headers=headers, content=ask.body, extensions=extensions
             ) as got:
                 body = await _read(got, ask.url)
@@ -123,13 +126,15 @@ class Fetcher:
             )
         return address
 
-    def _client(self, verify: bool) -> httpx.AsyncClient:  # noqa: FBT001 the key of a table
+    async def _client(self, *, verify: bool) -> httpx.AsyncClient:
         import httpx  # noqa: PLC0415 see `_once`
 
         if verify not in self._clients:
-            # A proxy of this machine's would look names up itself: what is checked is asked.
-            trusted = ssl.create_default_context() if verify else False
-            self._clients[verify] = httpx.AsyncClient(verify=trusted, timeout=None, trust_env=False)  # noqa: S113 `fetch` has a deadline
+            trusted = await blocking(ssl.create_default_context) if verify else False
+            # No proxy of this machine's: it would look names up itself, and what is checked is
+            # what is asked. No deadline: `fetch` has one.
+            made = httpx.AsyncClient(verify=trusted, timeout=None, trust_env=False)  # noqa: S113
+            self._clients.setdefault(verify, made)
         return self._clients[verify]
 
     async def close(self) -> None:
