@@ -206,6 +206,14 @@ class Repository:
                     return number
         raise AssertionError("the stream ended")
 
+    def candidate(self) -> str:
+        """The digest of the repository's first candidate, once there is one."""
+        params = {"kinds": "candidate-made", "repository": self.slug, "since": 1}
+        with contextlib.closing(self.ground.api.stream("/events", params)) as stream:
+            for message in stream:
+                return str(msgspec.json.decode(message.data)["data"]["digest"])
+        raise AssertionError("the stream ended")
+
     def ended(self, number: int | str = "last") -> Build:
         """A build with its stages, once it has ended: `fairway wait`."""
         self.ground.run("wait", str(number), "-R", self.slug, "--timeout", str(WAIT_S))

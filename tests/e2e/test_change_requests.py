@@ -6,6 +6,8 @@ from typing import Any
 
 from ground import Ground, Repository, statuses, steps
 
+from fairway.kit import processes
+
 PIPELINE = """
     steps:
     - name: test
@@ -39,6 +41,13 @@ def shown(repo: Repository, *words: str) -> dict[str, Any]:
     assert done.code == 0, done.all
     found: dict[str, Any] = done.json()
     return found
+
+
+def candidates(repo: Repository, number: int) -> list[str]:
+    """What the images of a build are judged to be."""
+    query = {"repository": repo.slug, "build": number}
+    found = repo.ground.api.get("/images", dict, query)["items"]
+    return [str(one["candidate"]) for one in found]
 
 
 def begun(ground: Ground) -> Repository:
@@ -79,16 +88,14 @@ def test_it_is_built_on_what_main_becomes_deploys_nothing_and_is_merged_when_gre
     log = repo.log("test", build.number)
     assert f"pull_request number=1 at={found['merge']}" in log
     assert "second\nmoved" in log
-    why = ground.api.get("/images", dict, {"repository": repo.slug, "build": build.number})
-    assert "only pushes and tags make candidates" in why["items"][0]["reason"]
     before = repo.last()
     merged = shown(repo, "merge", "1", "--squash", "--when-green")
     assert merged["state"] == "merged"
     after = repo.ended(repo.next(before))
     assert (after.event, after.after, after.status) == ("push", merged["merged"], "passed")
     assert after.title == "feat: a second film (#1)"
-    made = ground.api.get("/images", dict, {"repository": repo.slug, "build": after.number})
-    assert made["items"][0]["candidate"] == "yes"
+    processes.wait_for(lambda: candidates(repo, after.number) == ["yes"], 20)
+    assert candidates(repo, build.number) == ["no"]
 
 
 def test_a_red_one_is_not_merged_and_leaves_no_candidate(ground: Ground) -> None:

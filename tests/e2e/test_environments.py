@@ -305,3 +305,43 @@ def test_a_person_starts_the_same_environment_by_hand(ground: Ground) -> None:
     done = ground.run("environment", "logs", *data, cwd=folder)
     assert (done.code, "environment-not-running" in done.err) == (5, True)
     assert _left(ground, "fairway.owner=by-hand") == ""
+
+
+def test_the_other_services_run_as_their_newest_candidates_where_production_has_none(
+    ground: Ground,
+) -> None:
+    other = ground.repository("other")
+    served = "FROM busybox:latest\nRUN mkdir /www && echo {0} > /www/index.html\n"
+    served += 'CMD ["httpd", "-f", "-p", "8000", "-h", "/www"]\n'
+    image = f"""
+        steps:
+        - name: image
+          image: plugins/docker
+          settings: {{repo: {other.slug}, tags: one}}
+        """
+    assert other.build(steps(image), {"Dockerfile": served.format("good")}).status == "passed"
+    digest = other.candidate()
+    repo = ground.repository()
+    tried = f"""
+        steps:
+        - name: env
+          image: fairway/environment
+          settings: {{compose: compose.yml, realistic: [{other.slug}]}}
+        - name: test
+          image: shell:1
+          commands: ["wget -q -O- http://other:8000/"]
+        """
+    compose = f"services:\n  other: {{image: '{other.slug}:candidate'}}\n"
+    build = repo.build(steps(tried), {"compose.yml": compose})
+    assert build.status == "passed", build.error
+    said = repo.log("env")
+    assert [(one.image, one.digest, one.origin) for one in build.companions] == [
+        (other.slug, digest, "candidate")
+    ]
+    assert "good" in repo.log("test")
+    assert f"realistic: {other.slug} runs as {other.slug}@{digest}" in said
+    shown = repo.cli("describe", "build", str(build.number)).out
+    assert f"Beside:  {other.slug} {digest.removeprefix('sha256:')[:12]} (candidate)" in shown
+    broken = repo.build(steps(tried.replace(other.slug, "e2e/nowhere")))
+    assert broken.status == "errored"
+    assert "wants e2e/nowhere beside it" in broken.error

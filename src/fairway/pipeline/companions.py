@@ -14,6 +14,7 @@ from fairway.model.build import Companion
 from fairway.model.errors import BadFile
 from fairway.model.image import CANDIDATE_TAG, parse_name
 from fairway.model.repository import Repository
+from fairway.model.scope import SYSTEM
 from fairway.pipeline.graph import StageGraph, StepGraph
 from fairway.pipeline.pinning import Images, familiar, sight
 
@@ -74,10 +75,26 @@ async def found(
             where=f"{repository.config_path}:{steps[name].line}:1",
             remedy=f"Take {name} out of `realistic`.",
         )
-    running = await production.running(list(steps))
-    names = [f"{name}:{CANDIDATE_TAG}" for name in steps if name not in running]
-    candidates = (await images.resolve(names, sight(repository))).found if names else {}
+    ours = [name for name in steps if name.startswith(f"{repository.namespace}/")]
+    running = await production.running(ours)
+    candidates = await _candidates(images, repository, [one for one in steps if one not in running])
     return [_one(name, steps[name], running, candidates, repository) for name in sorted(steps)]
+
+
+async def _candidates(
+    images: Images, repository: Repository, names: Sequence[str]
+) -> dict[str, str]:
+    """Name:candidate -> path@digest. A build pulls every image of its own organisation."""
+    found: dict[str, str] = {}
+    for own, scope in ((True, SYSTEM), (False, sight(repository))):
+        asked_for = [
+            f"{name}:{CANDIDATE_TAG}"
+            for name in names
+            if name.startswith(f"{repository.namespace}/") is own
+        ]
+        if asked_for:
+            found |= (await images.resolve(asked_for, scope)).found
+    return found
 
 
 def _one(  # noqa: PLR0917 what a name may mean, and where it stands

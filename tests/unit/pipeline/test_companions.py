@@ -24,10 +24,10 @@ name: try
 steps:
 - name: image
   image: plugins/docker
-  settings: {repo: webflix/catalogue, tags: new}
+  settings: {repo: acme/catalogue, tags: new}
 - name: environment
   image: fairway/environment
-  settings: {compose: compose.yml, realistic: [webflix/ratings, webflix/storefront]}
+  settings: {compose: compose.yml, realistic: [acme/ratings, acme/storefront]}
 - {name: api, image: busybox, commands: ["true"]}
 """
 R, S, C = ("sha256:" + letter * 64 for letter in "123")
@@ -40,7 +40,7 @@ class Delivered:
         self.digest = R
 
     async def running(self, names: Sequence[str]) -> dict[str, Companion]:
-        name = "webflix/ratings"
+        name = "acme/ratings"
         one = Companion(image=name, digest=self.digest, origin="production 1.4.0")
         return {name: one} if name in names else {}
 
@@ -51,12 +51,13 @@ class Registry:
     unknown: Sequence[str] = ()
 
     def __init__(self, **candidates: str) -> None:
-        self.candidates = {f"webflix/{name}:candidate": f"webflix/{name}@{digest}"
+        self.candidates = {f"acme/{name}:candidate": f"acme/{name}@{digest}"
                            for name, digest in candidates.items()}  # fmt: skip
         self.found: dict[str, str] = {}
+        self.asked: list[tuple[str, bool]] = []
 
     async def resolve(self, names: Sequence[str], scope: Scope) -> Registry:
-        assert scope.build_repository
+        self.asked += [(name, scope.everything) for name in names]
         self.found = {name: self.candidates[name] for name in names if name in self.candidates}
         return self
 
@@ -84,15 +85,15 @@ async def test_the_others_run_as_production_does_else_as_their_newest_candidate(
     builds_of(chapter, Registry(ratings=C, storefront=S), delivered)
     build = await chapter.push(FILE)
     expected = [
-        Companion(image="webflix/ratings", digest=R, origin="production 1.4.0"),
-        Companion(image="webflix/storefront", digest=S, origin="candidate"),
+        Companion(image="acme/ratings", digest=R, origin="production 1.4.0"),
+        Companion(image="acme/storefront", digest=S, origin="candidate"),
     ]
     assert build.companions == expected
     delivered.digest = C  # a promotion goes on meanwhile
     lease = await chapter.lease()
     for tag in ("", ":candidate", ":latest"):
-        assert lease.built[f"webflix/ratings{tag}"] == f"webflix/ratings@{R}"
-        assert lease.built[f"webflix/storefront{tag}"] == f"webflix/storefront@{S}"
+        assert lease.built[f"acme/ratings{tag}"] == f"acme/ratings@{R}"
+        assert lease.built[f"acme/storefront{tag}"] == f"acme/storefront@{S}"
     kept = await chapter.database.read(rows.find, build.id)
     assert kept.companions == expected
 
@@ -103,20 +104,29 @@ async def test_one_that_is_to_be_had_nowhere_ends_the_build_errored_and_named(
     builds_of(chapter, Registry(), Delivered())
     build = await chapter.push(FILE)
     assert build.status is Status.ERRORED
-    assert ".drone.yml:9:1: the step environment wants webflix/storefront beside it" in build.error
+    assert ".drone.yml:9:1: the step environment wants acme/storefront beside it" in build.error
     assert build.finished is not None
+
+
+async def test_another_organisation_s_images_are_those_that_it_shows(chapter: Any) -> None:
+    registry = Registry(storefront=S)
+    builds_of(chapter, registry, Delivered())
+    build = await chapter.push(FILE.replace("acme/ratings,", "other/ratings,"))
+    assert "wants other/ratings beside it" in build.error
+    assert ("other/ratings:candidate", False) in registry.asked
+    assert ("acme/storefront:candidate", True) in registry.asked
 
 
 async def test_the_changed_service_itself_is_not_taken_from_production(chapter: Any) -> None:
     builds_of(chapter, Registry(storefront=S), Delivered())
-    build = await chapter.push(FILE.replace("webflix/ratings,", "webflix/catalogue,"))
+    build = await chapter.push(FILE.replace("acme/ratings,", "acme/catalogue,"))
     assert build.status is Status.ERRORED
     assert "this build makes it: it is the changed one" in build.error
 
 
 async def test_without_the_setting_nothing_is_asked(chapter: Any) -> None:
     builds_of(chapter, Registry(), Delivered())
-    text = FILE.replace(", realistic: [webflix/ratings, webflix/storefront]", "")
+    text = FILE.replace(", realistic: [acme/ratings, acme/storefront]", "")
     build = await chapter.push(text)
     assert (build.status, build.companions) == (Status.PENDING, [])
 
