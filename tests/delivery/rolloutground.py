@@ -9,10 +9,12 @@ from typing import Any
 
 from fairway.kit.aio import background
 from fairway.kube import Json, Kube, Selection
+from fairway.kube.errors import KubeForbidden, KubeInvalid
 from fairway.kube.kind import EVENT, REPLICA_SET, SERVICE
+from fairway.kube.subset import BINDING, POLICY, policy
 from fairway.native.toolbox import Toolbox
 from fairway.rollout.controller import Controller, prepare
-from fairway.rollout.crds import PLUGIN, ROLLOUT
+from fairway.rollout.crds import PLUGIN, ROLLOUT, RULES
 from fairway.rollout.matching import Equality
 from fairway.rollout.objects import HASH, REVISION
 from fairway.rollout.router import Told
@@ -76,6 +78,20 @@ class Ground:
         body = rollout(strategy, replicas=replicas, **spec)
         body["metadata"]["namespace"] = self.namespace
         await self.kube.create(ROLLOUT, body)
+
+    async def create_what_a_policy_refuses(self, strategy: Json) -> None:
+        """As in a cluster that is not the home: without the policy that another test has left."""
+        for kind in (BINDING, POLICY):
+            await self.kube.delete(kind, policy(ROLLOUT, RULES)[0]["metadata"]["name"])
+
+        async def created() -> bool:
+            try:
+                await self.create(strategy)
+            except (KubeInvalid, KubeForbidden):
+                return False
+            return True
+
+        await eventually("the policy gone", created)
 
     # ---- asking ----------------------------------------------------------------------------------
 

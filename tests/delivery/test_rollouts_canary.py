@@ -181,7 +181,8 @@ async def test_a_version_that_never_becomes_ready_is_aborted_at_the_deadline(web
 async def test_what_is_not_supported_is_refused_by_a_condition_and_goes_on_when_corrected(
     web: Ground,
 ) -> None:
-    await web.create({"canary": {"steps": [{"experiment": {"templates": []}}]}})
+    steps = [{"experiment": {"templates": []}}]
+    await web.create_what_a_policy_refuses({"canary": {"steps": steps}})
     refused = await web.phase("Degraded")
     assert refused["status"]["message"] == (
         'InvalidSpec: The Rollout "web" is invalid: '
