@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeVar
 
@@ -32,6 +33,27 @@ R = TypeVar("R")
 _TRIES: Final = 2  # a worker that somebody killed says nothing: the next one answers
 _USUAL: Final = Limits()
 _PIECE: Final = 1024 * 1024
+
+
+class _Opening:
+    """A connection that a thread opens, which goes when nobody waits for it any more."""
+
+    def __init__(self) -> None:
+        self._found: socket.socket | None = None
+        self._abandoned = False
+
+    def connect(self, connect: Callable[[], socket.socket]) -> socket.socket:
+        """In the thread."""
+        found = self._found = connect()
+        if self._abandoned:  # whoever waited has not seen it, or closes it as well
+            found.close()
+        return found
+
+    def abandon(self) -> None:
+        """In the loop."""
+        self._abandoned = True
+        if self._found is not None:
+            self._found.close()
 
 
 class Toolbox:
@@ -65,8 +87,13 @@ class Toolbox:
 
     async def _exchange(self, data: bytes, request: Request[Any], limits: Limits) -> bytes:
         """A reply, or nothing from a worker that was killed."""
-        connection = await blocking(self._connect)
-        reader, writer = await asyncio.open_unix_connection(sock=connection)
+        opening = _Opening()
+        try:
+            connection = await blocking(opening.connect, self._connect)
+            reader, writer = await asyncio.open_unix_connection(sock=connection)
+        except BaseException:
+            opening.abandon()
+            raise
         try:
             writer.write(data)
             head = await reader.readexactly(HEAD)
