@@ -85,7 +85,7 @@ def canary_done(draft: Draft, pause: Mapping[str, Any]) -> bool:
     found, duration = draft.rollout.paused_for(CANARY), pause.get("duration")
     if found is None:
         return bool(draft.rollout.status.get("controllerPause"))
-    return duration is not None and draft.now > _end(found, steps.seconds(duration))
+    return duration is not None and draft.now >= _end(found, steps.seconds(duration))
 
 
 # ---- blue/green ----------------------------------------------------------------------------------
@@ -122,4 +122,4 @@ def blue_green_done(draft: Draft) -> bool:
         return True
     if found is None:
         return bool(rollout.status.get("controllerPause"))
-    return draft.now > _end(found, _seconds(part))
+    return draft.now >= _end(found, _seconds(part))

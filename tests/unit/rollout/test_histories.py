@@ -206,3 +206,18 @@ def test_a_rollout_without_pods_is_healthy_and_grows_when_it_shall() -> None:
         world.settle()
         assert world.status["phase"] == "Healthy", world
         assert world.available(world.status["stableRS"]) == 2
+
+
+def test_a_pause_that_is_looked_at_in_the_moment_of_its_end_is_over() -> None:
+    steps: list[Json] = [{"setWeight": 50}, {"pause": {"duration": 10}}]
+    world = RolloutWorld(rollout({"canary": {"steps": steps}}, 2), 1)
+    world.settle()
+    world.image("2")
+    while not world.status.get("pauseConditions"):
+        world.pods(all_at_once=True)
+        world.carry_out(world.decide())
+    world.carry_out(world.decide())
+    world.wait(10)
+    plan = world.decide()
+    assert plan.status is not None, "or nobody would ever look again"
+    assert not plan.status.get("pauseConditions")
