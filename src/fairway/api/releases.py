@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import get, post
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 from msgspec import structs
 from sqlalchemy import Connection
 
 from fairway.access.identity import Identity
 from fairway.access.scope import scope_of
 from fairway.api import cursors, guard, shown_releases
-from fairway.api.services import Count, Cursor, Limit, Number, Svc, Text, Who, Word, here
+from fairway.api.services import Cursor, Limit, Number, Svc, Text, Who, Word, here
 from fairway.client.wire import release as wire
 from fairway.client.wire.common import Page
 from fairway.model.errors import InvalidInput
@@ -22,6 +22,7 @@ from fairway.release import asking, commands, deliveries, recreating, showing
 from fairway.store import promotions, releases
 
 _KINDS = ("approval", "qa")
+Days = Annotated[int, QueryParameter(ge=1, le=3650)]
 
 
 @get("/releases", summary="List releases")
@@ -226,7 +227,7 @@ async def test(
 
 @get("/dora", summary="How deliveries went")
 async def show_dora(
-    *, services: Svc, who: Who, environment: Text, service: Text = "", days: Count = 30
+    *, services: Svc, who: Who, environment: Text, service: Text = "", days: Days = 30
 ) -> wire.Dora:
     """Lead time, frequency, failure rate, recovery time, rework of one environment."""
     guard.signed_in(who)
