@@ -135,6 +135,7 @@ async def promote(
     *, services: Svc, who: Who, environment: Word, data: JSONBody[wire.PromoteRequest]
 ) -> wire.Promotion:
     """It goes on through the environment's gates. What is no candidate is refused."""
+    guard.signed_in(who)
 
     def work(db: Connection) -> Promotion:
         what = commands.find(db, environment, data.service, data.delivery)
@@ -148,6 +149,7 @@ async def say(
     *, services: Svc, who: Who, environment: Word, data: JSONBody[wire.Word]
 ) -> wire.Promotion:
     """A person's approval, or verdict (qa), of the release that waits there."""
+    guard.signed_in(who)
     if data.kind not in _KINDS or data.verdict not in list(Verdict):
         raise InvalidInput(
             "kind is approval or qa, verdict is yes or no", code="bad-request", where="body"
@@ -173,6 +175,7 @@ async def rollback(
     *, services: Svc, who: Who, environment: Word, data: JSONBody[wire.RollbackRequest]
 ) -> Page[wire.Promotion]:
     """To the last known good, or to a version that was good there; one service or all."""
+    guard.signed_in(who)
 
     def work(db: Connection) -> list[Promotion]:
         return go_back(db, who, environment, data)
@@ -203,6 +206,7 @@ async def deploy(
     *, services: Svc, who: Who, environment: Word, data: JSONBody[wire.DeployRequest]
 ) -> Page[wire.Deployed]:
     """Every service as Git says it, into another cluster. The same again changes nothing."""
+    guard.signed_in(who)
     await services.database.read(commands.may_deploy, who, environment, delivery=data.delivery)
     deps = here(services.delivering, "deliveries")
     delivery, place = await services.database.write(
@@ -217,6 +221,8 @@ async def test(
     *, services: Svc, who: Who, environment: Word, data: JSONBody[wire.TestRequest]
 ) -> wire.Started:
     """Against what the environment runs, with other digests of some services if said."""
+    guard.signed_in(who)
+    await services.database.read(commands.may_test, who, environment, delivery=data.delivery)
     deps = here(services.delivering, "deliveries")
     delivery, place = await services.database.write(
         commands.begin_test, who, environment, data.instead, delivery=data.delivery

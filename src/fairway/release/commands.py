@@ -203,13 +203,21 @@ def begin_deploy(
     return found, place
 
 
-def begin_test(
-    db: Connection, who: Identity, environment: str, instead: Any, *, delivery: str = ""
+def may_test(
+    db: Connection, who: Identity, environment: str, *, delivery: str = ""
 ) -> tuple[Delivery, Environment]:
     """The same for the integration suite: whoever may start builds of its repository."""
     found, place = asking.place(kept(db), environment, delivery=delivery)
     if found.tests is not None:
         authorise.require(db, who, Action.WRITE_BUILD, found.tests.repository)
+    return found, place
+
+
+def begin_test(
+    db: Connection, who: Identity, environment: str, instead: Any, *, delivery: str = ""
+) -> tuple[Delivery, Environment]:
+    """Write down that he does. Raises as `may_test`."""
+    found, place = may_test(db, who, environment, delivery=delivery)
     subject = f"environment/{found.name}/{place.name}"
     audit.append(db, who.login, "environment.test", subject, after={"instead": instead})
     return found, place
