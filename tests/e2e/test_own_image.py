@@ -130,7 +130,7 @@ def contained(
 def told(contained: Contained) -> Iterator[Receiver]:
     """What the demo's builds stand on: base images, an organisation, somebody who is told."""
     cache = Path(os.environ.get("FAIRWAY_CACHE") or ROOT / ".cache").expanduser()
-    for name in ("python", "golang", "node", "postgres", "locust"):
+    for name in ("busybox", "python", "golang", "node", "postgres", "locust"):
         made = contained.program(
             sys.executable, "-m", "fairway", "image", "base", name, "--cache", str(cache),
             cwd=contained.folder, seconds=600,
@@ -179,7 +179,9 @@ def test_the_demos_builds_pass_in_it_as_far_as_they_need_no_cluster(
         "ratings": {"deploy", "try"},  # that one is tried in a namespace
         "storefront": {"deploy"},  # on the candidates of the other two
     }.items():
-        repo = Repository(contained, f"{DEMO}/{service}")
+        slug = f"{DEMO}/{service}"
+        contained.ok("repo", "create", slug, "--visibility", "internal")  # as in the demo
+        repo = Repository(contained, slug)
         kept = ci_half(repo, ROOT / "examples" / DEMO / service, without)
         number = repo.start(yaml.safe_dump_all(kept))
         deadline = time.monotonic() + 600
@@ -187,7 +189,8 @@ def test_the_demos_builds_pass_in_it_as_far_as_they_need_no_cluster(
             assert time.monotonic() < deadline, (build, contained.logs()[-5000:])
         bad = {"failed", "errored"}
         failed = [one.name for stage in build.stages for one in stage.steps if one.status in bad]
-        assert build.status == "passed", (build, [repo.log(name) for name in failed])
+        said = [build.error, *(repo.log(name)[-2000:] for name in failed)]
+        assert build.status == "passed", "\n".join(said)
         assert [stage.name for stage in build.stages] == [one["name"] for one in kept]
         found = contained.ok("get", "images", "--candidates", "-o", "json").json()["items"]
         assert any(one["repository"] == repo.slug for one in found), found
