@@ -24,7 +24,7 @@ class Cargo(Struct):
     steps: Sequence[Json] = ()
     image: str = "good-0"
     colour: str = "red"
-    extras: list[str] = field(default_factory=list)
+    extras: list[str] = field(default_factory=lambda: ["extra0"])
     replicas: int = 2
 
     def manifests(self) -> list[Json]:

@@ -74,6 +74,10 @@ def _rollout(cargo: Cargo, cluster: SimCluster) -> Iterator[str]:
         yield f"{cargo.name}: it ends {phase}: {status}"
     if phase == "Degraded" and not status.get("message"):
         yield f"{cargo.name}: it is Degraded and says no reason"
+    if phase == "Degraded" and not status.get("abort"):
+        yield f"{cargo.name}: it is Degraded, though what is wanted is good: {status}"
+    if phase == "Paused" and not any(one.get("pause") == {} for one in cargo.steps):
+        yield f"{cargo.name}: it is Paused, though every pause has an end: {status}"
     if phase == "Healthy" and status.get("stableRS") != status.get("currentPodHash"):
         yield f"{cargo.name}: Healthy, but the stable version is another: {status}"
     yield from _reachable(cargo, cluster, status)

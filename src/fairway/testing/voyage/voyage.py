@@ -19,8 +19,8 @@ from fairway.testing.voyage.world import Process, VoyageWorld
 
 BAD: Final = ("never", "crash")
 _COLOURS: Final = ("red", "green", "blue")
-_READY_S: Final = 120.0
-_QUIET_S: Final = 400.0
+_READY_S: Final = 60.0
+_QUIET_S: Final = 150.0
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -89,6 +89,9 @@ class Voyage:
             await asyncio.sleep(2.0)
             told = verdict.open_ends(self.world, self.fleet)
             good = 0 if told else good + 1
+            broken = [one for cluster in self.world.clusters.values() for one in cluster.broken]
+            assert not broken, "\n".join(broken)
+            assert not self.world.defects, repr(self.world.defects)
             assert loop.time() < ends, f"not within {seconds:g} s: {told}"
 
     async def _at_times(self, count: int, what: Callable[[], Any]) -> None:
@@ -144,7 +147,7 @@ class Voyage:
         await kube.delete(CONFIG_MAP, f"{cargo.name}-config", SHOP)
 
     async def _promote(self, cargo: Cargo) -> None:
-        await self._tell_rollout(cargo, {"pauseConditions": None, "controllerPause": False})
+        await self._tell_rollout(cargo, {"pauseConditions": None})
 
     async def _abort(self, cargo: Cargo) -> None:
         await self._tell_rollout(cargo, {"abort": True})
