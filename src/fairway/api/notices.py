@@ -6,17 +6,15 @@ from typing import TypeVar
 
 from litestar import delete, get, post, put
 from litestar.params import JSONBody
-from sqlalchemy import Connection
 
 from fairway.access.authorise import require_admin
 from fairway.api import cursors, shown
 from fairway.api.services import Cursor, Limit, Svc, Who, Word, here
 from fairway.client.wire import notify as wire
 from fairway.client.wire.common import Done, Page
-from fairway.kit import clock
 from fairway.kit.secret import Secret
 from fairway.model.errors import InvalidInput
-from fairway.model.notice import Channel, ChannelKind, Content, Message, Outcome, Rule, Topic
+from fairway.model.notice import Channel, ChannelKind, Message, Rule, Topic
 from fairway.notify import keeping
 from fairway.store import channels, messages
 
@@ -65,19 +63,8 @@ async def delete_channel(*, services: Svc, who: Who, channel: Word) -> None:
 async def test_channel(*, services: Svc, who: Who, channel: Word) -> Done:
     """A message of its own; `GET /notices` says whether it arrived."""
     require_admin(who)
-    await services.database.write(_say_hello, who.login, channel)
+    await services.database.write(keeping.greet, who.login, channel)
     return Done()
-
-
-def _say_hello(db: Connection, login: str, name: str) -> None:
-    found = keeping.named(db, name)
-    content = Content(
-        title=f"Fairway speaks here: {login} asked it to",
-        lines=(f"the channel {name} works",),
-        outcome=Outcome.SUCCESS,
-    )
-    key = f"test/{name}/{clock.now()}"
-    messages.add(db, Message(id=0, channel=found.id, key=key, stream="test", content=content))
 
 
 @get("/rules", summary="List notification rules")

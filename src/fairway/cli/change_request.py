@@ -47,7 +47,7 @@ def number_of(word: str) -> int:
     text = word.strip().removeprefix("#")
     if not (text.isascii() and text.isdigit()):
         raise InvalidInput(
-            f"{word!r} is no change request", code="no-change-request", remedy="write 7 or #7"
+            f"{word!r} is no change request", code="bad-change-request", remedy="write 7 or #7"
         )
     return int(text)
 

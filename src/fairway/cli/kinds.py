@@ -25,7 +25,7 @@ from fairway.client.wire.who import (
 )
 from fairway.model.errors import InvalidInput
 
-__all__ = ["ALL", "CHANGES", "GRANTS", "RIGHTS", "TEAMS", "Kind"]
+__all__ = ["ALL", "APPS", "CHANGES", "GRANTS", "RIGHTS", "TEAMS", "Kind"]
 
 
 def _yes(value: Any) -> str:

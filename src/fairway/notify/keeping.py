@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
+from fairway.kit import clock
 from fairway.kit.secret import Secret
 from fairway.model.errors import InvalidInput, NotFound
 from fairway.model.name import check_name
-from fairway.model.notice import Channel, ChannelKind, Rule
-from fairway.store import audit, channels
+from fairway.model.notice import Channel, ChannelKind, Content, Message, Outcome, Rule
+from fairway.store import audit, channels, messages
 from fairway.store.sealed import channel_place
 
 
@@ -69,6 +70,18 @@ def _check_address(channel: Channel) -> None:
         raise InvalidInput(
             "a Slack channel needs its id or name", code="bad-channel-address", where="body.address"
         )
+
+
+def greet(db: Connection, login: str, name: str) -> None:
+    """Say something in a channel, to see that it arrives. Raises `NotFound` (code `no-channel`)."""
+    found = named(db, name)
+    content = Content(
+        title=f"Fairway speaks here: {login} asked it to",
+        lines=(f"the channel {name} works",),
+        outcome=Outcome.SUCCESS,
+    )
+    key = f"test/{name}/{clock.now()}"
+    messages.add(db, Message(id=0, channel=found.id, key=key, stream="test", content=content))
 
 
 def remove(db: Connection, actor: str, name: str) -> None:

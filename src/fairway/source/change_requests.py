@@ -224,7 +224,7 @@ class ChangeRequests:
         try:
             wanted = options_of(options)
             if not branches:
-                raise InvalidInput("no branch was pushed", code="no-branch")
+                raise InvalidInput("no branch was pushed", code="push-without-branch")
             for branch in branches:
                 lines += await self._pushed(who, slug, branch, wanted)
         except FairwayError as error:

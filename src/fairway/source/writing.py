@@ -147,7 +147,7 @@ class Writer:
         if found.remote_url:
             raise Conflict(
                 f"{found.slug} lives elsewhere: Fairway only reads it",
-                code="remote-repository",
+                code="not-hosted",
                 remedy="commit where it lives",
             )
         await blocking(self._folders.ensure, number, stamp(found), found.default_branch)

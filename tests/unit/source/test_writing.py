@@ -142,4 +142,4 @@ async def test_what_lives_elsewhere_or_nowhere_is_not_written(place: Place) -> N
     place.database.write_now(far)
     with pytest.raises(FairwayError) as caught:
         await place.commit({"a": b"1"})
-    assert caught.value.code == "remote-repository"
+    assert caught.value.code == "not-hosted"
