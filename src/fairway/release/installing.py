@@ -17,7 +17,7 @@ from typing import Any, Final
 from fairway.kit.aio import shielded
 from fairway.kube import Kube, Selection
 from fairway.kube.kind import CONFIG_MAP, NAMESPACE, SECRET
-from fairway.model.errors import FairwayError, InvalidInput
+from fairway.model.errors import FairwayError, InvalidInput, Unavailable
 from fairway.release import arrival, keys
 
 _LOOK_S: Final = 0.2
@@ -35,7 +35,8 @@ async def install(
     """Install `objects` and wait until they are well. `owner` has one try at a time; `beside`: the
     namespace that the chart's configuration lies in.
 
-    Raises `InvalidInput` (code `chart-not-installed`) with what went wrong, `Unavailable`.
+    Raises `InvalidInput` (code `chart-not-installed`) with what went wrong; `Unavailable` (code
+    `missing-configuration`) until the configuration that the chart needs has been made.
     """
     async with _namespace(kube, owner) as namespace:
         await _borrow(kube, namespace, objects, beside=beside)
@@ -91,7 +92,7 @@ async def _borrow(kube: Kube, namespace: str, objects: Sequence[Json], *, beside
         of = CONFIG_MAP if kind == "ConfigMap" else SECRET
         found = await kube.find(of, name, beside) if beside else None
         if found is None:
-            raise InvalidInput(
+            raise Unavailable(
                 f"the chart needs the {kind} {name}, which is neither in it nor in the namespace"
                 f" {beside or '(none)'}",
                 code="missing-configuration",

@@ -14,13 +14,19 @@ from sqlalchemy import Connection
 
 from fairway.kube.fleet import find
 from fairway.kube.kind import Kind
-from fairway.model.errors import Conflict, FairwayError, InvalidInput
+from fairway.model.errors import (
+    Conflict,
+    FairwayError,
+    InvalidInput,
+    NotFound,
+    Unavailable,
+)
 from fairway.model.events import ReleaseCreated
 from fairway.model.release import Release, ReleaseState, Service
-from fairway.release import charts, installing, names, writing
+from fairway.release import charts, git_places, installing, names, writing
 from fairway.release.charts import Chart
 from fairway.release.ports import Deps, Place
-from fairway.release.spec import Delivery
+from fairway.release.spec import Delivery, Environment
 from fairway.store import outbox, releases
 
 APPLICATION: Final = Kind("argoproj.io", "v1alpha1", "applications", "Application")
@@ -79,7 +85,7 @@ async def _install(
 ) -> None:
     """Into a namespace of the first cluster, with the first environment's configuration."""
     environment = delivery.environments[0]
-    beside = await destination(deps, environment.application_of(service.name))
+    beside = await _beside(deps, environment, service, str(chart.config.get("name", "")))
     kube = find(deps.fleet, name=environment.cluster).client()
     files = (charts.INSTALL_VALUES,) if charts.INSTALL_VALUES in chart.files else ()
     objects = await chart.objects(release=service.name, namespace=beside or "default", files=files)
@@ -91,6 +97,18 @@ async def _install(
         beside=beside,
         deadline_s=deps.install_s,
     )
+
+
+async def _beside(deps: Deps, environment: Environment, service: Service, chart: str) -> str:
+    """The namespace that Git names for a service; what Git lacks is waited for."""
+    try:
+        return (await git_places.look(deps, environment, service, chart)).found.namespace
+    except NotFound as error:
+        raise Unavailable(
+            f"{environment.name} has no configuration of {service.name} yet: {error}",
+            code="configuration-awaited",
+            remedy=error.remedy,
+        ) from error
 
 
 async def destination(deps: Deps, application: str) -> str:
