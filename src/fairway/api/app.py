@@ -21,6 +21,7 @@ from fairway.api import (
     health,
     images,
     logs,
+    notices,
     people,
     problems,
     releases,
@@ -28,6 +29,7 @@ from fairway.api import (
     repositories,
     roles,
     runners,
+    scans,
     secrets,
     system,
     teams,
@@ -49,7 +51,7 @@ _HEADERS: Final = {
 }
 _NOUNS: Final = (
     repositories, builds, changes, triggers, logs, reports, secrets, crons, people, roles, teams,
-    images, releases, apps, runners, clusters, events, system, traffic,
+    images, scans, releases, apps, runners, clusters, events, notices, system, traffic,
 )  # fmt: skip
 
 

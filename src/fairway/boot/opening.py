@@ -30,6 +30,7 @@ from fairway.kit.secret import Secret
 from fairway.model.errors import Conflict
 from fairway.model.image import Rewrite
 from fairway.model.token import TokenScope
+from fairway.notify.http import HttpSender
 from fairway.pipeline.compile import Renderer
 from fairway.pipeline.engine import Engine
 from fairway.pipeline.engines.docker import DockerEngine
@@ -149,6 +150,7 @@ def ports(
         holder=holder,
         gateway=gateway,
         writer=Writer(opened.database, Writes(folders), folders, opened.announcer),
+        notices=HttpSender(),
     )
 
 
