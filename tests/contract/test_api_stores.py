@@ -20,8 +20,8 @@ READS = (
     "/api/v1/repos/tide/app/crons", "/api/v1/repos/tide/app/secrets", "/api/v1/secrets",
     "/api/v1/orgs/tide/secrets", "/api/v1/orgs", "/api/v1/users", "/api/v1/tokens",
     "/api/v1/images?candidates=true", "/api/v1/runners", "/api/v1/queue", "/api/v1/audit",
-    "/api/v1/parked", "/api/v1/events/recent", "/api/v1/teams", "/api/v1/rights", "/api/v1/channels",
-    "/api/v1/rules", "/api/v1/notices", "/api/v1/advisories",
+    "/api/v1/parked", "/api/v1/events/recent", "/api/v1/teams", "/api/v1/rights",
+    "/api/v1/channels", "/api/v1/rules", "/api/v1/notices", "/api/v1/advisories",
 )  # fmt: skip
 FILE = """\
 kind: pipeline
