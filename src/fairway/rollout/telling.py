@@ -68,13 +68,17 @@ def _images(rollout: Rollout) -> list[str]:
 
 
 def _digest(rollout: Rollout, made: RolloutChanged) -> str:
-    """The same for the same state that was entered at the same time."""
+    """The same for the same state that was entered at the same time: one that was left and came
+    back (a pod failed and recovered) has a condition that turned later."""
     pauses = rollout.status.get("pauseConditions") or ()
-    progressing = rollout.condition("Progressing") or {}
+    since = [
+        (rollout.condition(kind) or {}).get("lastTransitionTime")
+        for kind in ("Progressing", "Healthy")
+    ]
     facts = (
         made.revision, made.phase, made.message, made.step, made.weight, made.images, made.current,
         made.stable, rollout.status.get("abortedAt"), [one["startTime"] for one in pauses],
-        progressing.get("lastTransitionTime"),
+        since,
     )  # fmt: skip
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
 

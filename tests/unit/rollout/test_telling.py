@@ -98,3 +98,18 @@ async def test_an_event_is_written_once_by_whoever_looks(database: Database) -> 
         return [one[2].phase for one in outbox.since(db, 0) if isinstance(one[2], RolloutChanged)]
 
     assert await database.read(read) == ["Paused", "Progressing"]
+
+
+def test_health_that_was_lost_and_came_back_is_told_again() -> None:
+    def healthy(since: str) -> Json:
+        condition = {"type": "Healthy", "status": "True", "lastTransitionTime": since}
+        return rollout(phase="Healthy", message="", conditions=[condition])
+
+    first, again, later = (
+        event("home", healthy(f"2026-01-01T00:00:0{second}Z")) for second in (1, 1, 9)
+    )
+    assert first is not None
+    assert again is not None
+    assert later is not None
+    assert first[1] == again[1]
+    assert first[1] != later[1]
