@@ -99,7 +99,14 @@ class HttpTransport:
             answer = await self._client.send(self._request(request))
         except (ConfigError, *_BROKEN) as error:
             raise unavailable(self.server, error) from error
+        except RuntimeError as error:
+            raise self._closed(error) from error
         return Response(answer.status_code, _lower(answer.headers), answer.content)
+
+    def _closed(self, error: RuntimeError) -> Exception:
+        """httpx's word for a client that was closed: whoever renews a way in (other certificates,
+        another address) closes the old one, perhaps just before somebody asks by it."""
+        return unavailable(self.server, error) if self._client.is_closed else error
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[HttpStream]:
@@ -108,6 +115,8 @@ class HttpTransport:
             answer = await self._client.send(self._request(request), stream=True)
         except (ConfigError, *_BROKEN) as error:
             raise unavailable(self.server, error) from error
+        except RuntimeError as error:
+            raise self._closed(error) from error
         try:
             yield HttpStream(self.server, answer)
         finally:

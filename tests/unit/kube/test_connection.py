@@ -13,6 +13,7 @@ from fairway.cluster import certificates
 from fairway.cluster.certificates import Subject
 from fairway.kit import clock
 from fairway.kube import Connection, from_file, from_kubeconfig
+from fairway.kube.errors import KubeUnavailable
 from fairway.kube.http import HttpTransport, open_now
 from fairway.kube.transport import Request
 from fairway.model.errors import InvalidInput
@@ -161,3 +162,14 @@ async def test_a_plugin_is_asked_for_a_token(version: str, tmp_path: Path) -> No
         "env": [{"name": "WORD", "value": "it"}],
     }
     assert await identity({"exec": command}, tmp_path) == "Bearer said-it"
+
+
+async def test_who_asks_by_a_way_in_that_was_closed_hears_that_it_is_unavailable() -> None:
+    transport = open_now(Connection(server="https://127.0.0.1:1"))
+    await transport.close()
+    request = Request(method="GET", path="/version")
+    with pytest.raises(KubeUnavailable):
+        await transport.send(request)
+    with pytest.raises(KubeUnavailable):
+        async with transport.stream(request):
+            pass
