@@ -12,18 +12,18 @@ greeting: hello
 bad: "no"
 """,
     "templates/deployment.yaml": """\
+{{- $bad := and (hasPrefix "production" .Release.Namespace) (eq .Values.bad "yes") }}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: catalogue
 spec:
-  progressDeadlineSeconds: 3
+  progressDeadlineSeconds: {{ ternary 3 300 $bad }}
   selector: {matchLabels: {app: catalogue}}
   template:
     metadata:
       labels: {app: catalogue}
       annotations:
-        {{- $bad := and (hasPrefix "production" .Release.Namespace) (eq .Values.bad "yes") }}
         fake.fairway.dev/ready-after: {{ ternary "never" "0.05" $bad | quote }}
     spec:
       containers:
@@ -47,13 +47,14 @@ tests:
 }
 
 ROLLOUT: Final = """\
+{{- $bad := and (hasPrefix "production" .Release.Namespace) (eq .Values.bad "yes") }}
 apiVersion: argoproj.io/v1alpha1
 kind: Rollout
 metadata:
   name: catalogue
 spec:
   replicas: 2
-  progressDeadlineSeconds: 4
+  progressDeadlineSeconds: {{ ternary 4 300 $bad }}
   progressDeadlineAbort: true
   selector: {matchLabels: {app: catalogue}}
   strategy:
@@ -63,7 +64,6 @@ spec:
     metadata:
       labels: {app: catalogue}
       annotations:
-        {{- $bad := and (hasPrefix "production" .Release.Namespace) (eq .Values.bad "yes") }}
         fake.fairway.dev/ready-after: {{ ternary "never" "0.05" $bad | quote }}
     spec:
       containers:
