@@ -44,13 +44,37 @@ def of_workload(obj: Json) -> Seen:
         wanted = int((obj.get("spec") or {}).get("replicas", 1))
         updated = int(status.get("updatedReplicas") or 0)
         ready = int(status.get("availableReplicas") or 0)
-    for one in status.get("conditions") or ():
-        if one.get("type") == "Progressing" and one.get("reason") == "ProgressDeadlineExceeded":
-            return Seen(lost=True, why=f"{name}: {one.get('message', '')}")
+    late = _given_up(obj)
+    if late is not None:
+        return Seen(lost=True, why=f"{name}: {late.get('message', '')}")
     total = int(status.get("replicas") or 0) if kind == "Deployment" else wanted
     if updated >= wanted and ready >= wanted and total <= wanted:
         return WELL
     return Seen(why=f"{name}: {ready} of {wanted} available, {updated} updated")
+
+
+def _given_up(obj: Json) -> Json | None:
+    """The condition by which a Deployment's controller gave up what is asked for now.
+
+    On the way back to pods that are there already, the controller counts the new generation as
+    observed while the condition still speaks of the one before. So one counts that came after the
+    specification's last change (both times are whole seconds, a deadline is at least one).
+    """
+    for one in (obj.get("status") or {}).get("conditions") or ():
+        if one.get("type") == "Progressing" and one.get("reason") == "ProgressDeadlineExceeded":
+            changed, said = _changed(obj), str(one.get("lastUpdateTime") or "")
+            return one if not changed or not said or said > changed else None
+    return None
+
+
+def _changed(obj: Json) -> str:
+    """When somebody last changed the specification, in the API server's words; "" if unknown."""
+    times = (
+        str(one.get("time") or "")
+        for one in obj["metadata"].get("managedFields") or ()
+        if not one.get("subresource") and "f:spec" in (one.get("fieldsV1") or {})
+    )
+    return max(times, default="")
 
 
 def _of_job(name: str, status: Json) -> Seen:

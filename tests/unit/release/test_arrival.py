@@ -83,6 +83,29 @@ def test_a_deployment_past_its_deadline_is_refused() -> None:
     assert judge(application(), deployment(updatedReplicas=1, conditions=[late])).way is Way.REFUSED
 
 
+@pytest.mark.parametrize(
+    ("said", "way"),
+    [
+        ("2026-01-01T10:00:03Z", Way.COMING),  # of the release before: this one has just come
+        ("2026-01-01T10:00:10Z", Way.COMING),
+        ("2026-01-01T10:00:13Z", Way.REFUSED),
+    ],
+)
+def test_the_missed_deadline_of_the_release_before_does_not_refuse_the_way_back(
+    said: str, way: Way
+) -> None:
+    late = {"type": "Progressing", "reason": "ProgressDeadlineExceeded", "message": "late"}
+    found = deployment(replicas=3, conditions=[{**late, "lastUpdateTime": said}])
+    found["metadata"]["managedFields"] = [
+        {"manager": "gitops", "time": "2026-01-01T10:00:10Z", "fieldsV1": {"f:spec": {}}},
+        {"manager": "first", "time": "2026-01-01T09:00:00Z", "fieldsV1": {"f:spec": {}}},
+        {"manager": "labels", "time": "2026-01-01T11:00:00Z", "fieldsV1": {"f:metadata": {}}},
+        {"manager": "controllers", "time": "2026-01-01T11:00:00Z", "subresource": "status",
+         "fieldsV1": {"f:spec": {}}},
+    ]  # fmt: skip
+    assert judge(application(), found).way is way
+
+
 def test_a_rollout_in_its_steps_is_named_for_those_who_skip_them() -> None:
     found = judge(application(), rollout("Paused", updatedReplicas=1, availableReplicas=3))
     assert found.aside == (("shop", "web"),)
