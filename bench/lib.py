@@ -55,8 +55,9 @@ def finish(
     the machine differs more from round to round than the two do.
     """
     mine, theirs = statistics.median(ours), statistics.median(reference)
-    pairs = [one / other for one, other in zip(ours, reference, strict=True)]
-    ratio = statistics.median(pairs) if paired else mine / theirs
+    ratio = mine / theirs
+    if paired:
+        ratio = statistics.median(a / b for a, b in zip(ours, reference, strict=True))
     ok = within(ratio, bar)
     line = {
         "name": name,

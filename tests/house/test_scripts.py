@@ -1,6 +1,7 @@
 """The scripts count honestly, and read their arguments as documented."""
 
 import importlib
+import json
 import sys
 import tomllib
 from pathlib import Path
@@ -83,6 +84,27 @@ def test_every_benchmark_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, path in bench.benchmarks().items():
         assert path.exists()
         assert "_" not in name
+
+
+@pytest.mark.parametrize(
+    ("paired", "reference", "ratio", "status"),
+    [(False, [1.0], 3.0, 0), (False, [2.0, 0.5, 2.0], 1.5, 0), (True, [2.0, 0.5, 1.0], 4.0, 1)],
+)
+def test_a_benchmark_is_held_against_one_limit_or_against_rounds(
+    *,
+    paired: bool,
+    reference: list[float],
+    ratio: float,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])
+    lib = importlib.import_module("bench.lib")
+    with pytest.raises(SystemExit) as ended:
+        lib.finish("it", [3.0, 2.0, 4.0], reference, "<= 3.5", paired=paired)
+    assert ended.value.code == status
+    assert json.loads(capsys.readouterr().out)["ratio"] == ratio
 
 
 def test_what_tests_import_is_found_and_has_a_name_of_its_own() -> None:
