@@ -110,7 +110,7 @@ def require_organisation(
     Raises `Forbidden` or `Unauthenticated`.
     """
     if identity.anonymous:
-        raise _sign_in()
+        raise sign_in()
     held = None
     if organisation is not None:
         held = roles.on_organisation(db, scope_of(identity), organisation)
@@ -133,7 +133,7 @@ def require_organisation(
 def require_admin(identity: Identity) -> None:
     """An admin of this Fairway with a token of scope `admin`. Raises as `require`."""
     if identity.anonymous:
-        raise _sign_in()
+        raise sign_in()
     if not full(identity):
         raise Forbidden(
             "only an admin of this Fairway may do this, with a token of scope admin",
@@ -145,7 +145,7 @@ def require_admin(identity: Identity) -> None:
 def require_runner(identity: Identity) -> None:
     """A runner's own token, or an admin's. Raises as `require`."""
     if identity.anonymous:
-        raise _sign_in()
+        raise sign_in()
     if TokenScope.RUNNER not in identity.scopes and not full(identity):
         raise Forbidden(
             "this is for runners: the token lacks the scope runner",
@@ -224,7 +224,7 @@ def _own_build(identity: Identity, action: Action, found: Repository) -> bool:
 def unseen(identity: Identity, name: str) -> FairwayError:
     """The error for what is not there, or not for the asker's eyes: nobody can tell which."""
     if identity.anonymous:
-        return _sign_in()
+        return sign_in()
     return NotFound(
         f"there is no repository {name[:300]!r} that {identity.login} may see",
         code="no-repository",
@@ -235,7 +235,7 @@ def unseen(identity: Identity, name: str) -> FairwayError:
 def refused(identity: Identity, action: Action, why: str) -> FairwayError:
     """The error for what the asker sees but may not do."""
     if identity.anonymous:
-        return _sign_in()
+        return sign_in()
     return Forbidden(
         f"{identity.login} may not {action.words}: {why}",
         code="no-right",
@@ -243,9 +243,10 @@ def refused(identity: Identity, action: Action, why: str) -> FairwayError:
     )
 
 
-def _sign_in() -> Unauthenticated:
+def sign_in(words: str = "this needs a token") -> Unauthenticated:
+    """The error for nobody signed in."""
     return Unauthenticated(
-        "this needs a token",
+        words,
         code="no-token",
         remedy="`fairway login`, or send a token as the password",
     )

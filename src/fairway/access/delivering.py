@@ -12,11 +12,11 @@ from typing import Final
 from sqlalchemy import Connection
 
 from fairway.access import teams
-from fairway.access.authorise import require_admin
+from fairway.access.authorise import require_admin, sign_in
 from fairway.access.identity import Identity
 from fairway.access.scope import full
 from fairway.model.delivery_right import DeliveryAction, DeliveryRight
-from fairway.model.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
+from fairway.model.errors import Forbidden, InvalidInput, NotFound
 from fairway.model.name import check_name
 from fairway.model.token import TokenScope
 from fairway.store import audit, delivery_rights
@@ -42,9 +42,7 @@ def require(
 ) -> None:
     """Raise `Unauthenticated`, or `Forbidden` (code `no-delivery-right`), unless `allowed`."""
     if who.anonymous:
-        raise Unauthenticated(
-            "this needs a token", code="no-token", remedy="`fairway login`, or send a token"
-        )
+        raise sign_in()
     if allowed(db, who, action, delivery=delivery, environment=environment):
         return
     lacking = "" if who.holds(TokenScope.DELIVERY_WRITE) else ", with a token of delivery:write"
@@ -59,9 +57,7 @@ def require(
 def listing(db: Connection, who: Identity, *, delivery: str = "") -> list[DeliveryRight]:
     """Every right given, for those signed in: whom to ask is no secret. Raises as `require`."""
     if who.anonymous or who.build is not None:
-        raise Unauthenticated(
-            "this needs a person's token", code="no-token", remedy="`fairway login`"
-        )
+        raise sign_in("this needs a person's token")
     return delivery_rights.listing(db, delivery=delivery)
 
 

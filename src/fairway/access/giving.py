@@ -6,10 +6,11 @@ from sqlalchemy import Connection
 
 from fairway.access.authorise import Action, require, require_organisation
 from fairway.access.identity import Identity
+from fairway.access.teams import person
 from fairway.model.errors import NotFound
 from fairway.model.role import Grant, Role
 from fairway.model.token import TokenScope
-from fairway.store import audit, organisations, roles, users
+from fairway.store import audit, organisations, roles
 
 
 def _organisation(db: Connection, who: Identity, name: str) -> int:
@@ -34,19 +35,10 @@ def listing(db: Connection, who: Identity, place: str) -> list[Grant]:
     return roles.listing(db, **_place(db, who, place))
 
 
-def _user(db: Connection, login: str) -> int:
-    found = users.by_login(db, login)
-    if found is None:
-        raise NotFound(
-            f"there is no user {login[:100]!r}", code="no-user", remedy="`fairway user add LOGIN`"
-        )
-    return found.id
-
-
 def grant(db: Connection, who: Identity, place: str, *, login: str, role: Role) -> Grant:
     """Give a user a role in a place, in place of a former one. Raises as `listing` does."""
     where = _place(db, who, place)
-    user = _user(db, login)
+    user = person(db, login).id
     before = roles.held(db, user, **where)
     roles.grant(db, user, role, **where)
     audit.append(db, who.login, "role.grant", f"{place}/{login}", before=before, after=role)
@@ -56,7 +48,7 @@ def grant(db: Connection, who: Identity, place: str, *, login: str, role: Role) 
 def revoke(db: Connection, who: Identity, place: str, *, login: str) -> None:
     """Take a user's role in a place away. Raises as `listing` does."""
     where = _place(db, who, place)
-    user = _user(db, login)
+    user = person(db, login).id
     before = roles.held(db, user, **where)
     if not roles.revoke(db, user, **where):
         raise NotFound(f"{login} has no role of its own in {place}", code="no-role")

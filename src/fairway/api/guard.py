@@ -9,10 +9,10 @@ from litestar import Request
 from litestar.params import QueryParameter
 from sqlalchemy import Connection
 
-from fairway.access.authorise import Action, require
+from fairway.access.authorise import Action, require, sign_in
 from fairway.access.identity import Identity
 from fairway.model.build import Build
-from fairway.model.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
+from fairway.model.errors import Forbidden, InvalidInput, NotFound
 from fairway.model.repository import Repository
 from fairway.model.token import TokenScope
 from fairway.store import builds
@@ -44,9 +44,7 @@ def _names(handler: Any) -> frozenset[str]:
 def signed_in(who: Identity) -> None:
     """Raise `Unauthenticated` for nobody."""
     if who.anonymous:
-        raise Unauthenticated(
-            "this needs a token", code="no-token", remedy="`fairway login`, or send a token"
-        )
+        raise sign_in()
 
 
 def holds(who: Identity, scope: TokenScope) -> None:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from fairway.cli import output
+from fairway.cli import hidden, output
 from fairway.cli.session import Session, connected
 from fairway.client import context as contexts
 from fairway.client.wire.system import System
@@ -75,7 +75,7 @@ def _asked(session: Session, url: str, options: Mapping[str, Any]) -> contexts.C
     if options["user"]:
         made.token = by_password(made, options["user"], options["password_file"])
     else:
-        made.token = _token(options["token_file"])
+        made.token = hidden.line("Token", options["token_file"]).strip()
     return made
 
 
@@ -83,12 +83,7 @@ def by_password(where: contexts.Context, user: str, path: Path | None) -> str:
     """A new token for a user's password. Raises `Unauthenticated`, `Busy`."""
     from fairway.client.http import Api
 
-    if path is not None:
-        password = path.read_text(encoding="utf-8").partition("\n")[0]
-    elif sys.stdin.isatty():
-        password = click.prompt(f"Password of {user}", hide_input=True, err=True)
-    else:
-        password = sys.stdin.readline().rstrip("\n")
+    password = hidden.line(f"Password of {user}", path)
     api = Api(where.url, "", ca=where.ca)
     name = f"fairway login on {platform.node() or 'a machine without a name'}"
     try:
@@ -134,15 +129,6 @@ def hosts_of(system: System) -> list[str]:
     """What else a server is called: in image names, and in links."""
     names = [system.registry, urlsplit(system.external_url).netloc]
     return [name for name in dict.fromkeys(names) if name]
-
-
-def _token(path: Path | None) -> str:
-    if path is not None:
-        return path.read_text(encoding="utf-8").strip()
-    if sys.stdin.isatty():
-        given: str = click.prompt("Token", hide_input=True, err=True)
-        return given.strip()
-    return sys.stdin.readline().strip()
 
 
 def who_is(url: str, token: str, ca: str) -> tuple[System, Me]:

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from fairway.cli import get as getting
+from fairway.cli import hidden, output
 from fairway.cli import kinds_notify as kinds
-from fairway.cli import output
-from fairway.cli.session import Session, connected
+from fairway.cli.session import Session, connected, gone
 from fairway.client.wire.notify import Channel, ChannelSet, Notice, Rule, RuleSet
 
 
@@ -48,7 +48,7 @@ def add_channel(
     output: str,
 ) -> None:
     """Make or change the channel NAME."""
-    secret = "" if secret_file is None else secret_file.read_text(encoding="utf-8").strip()
+    secret = "" if secret_file is None else hidden.of_file(secret_file).strip()
     data = ChannelSet(kind=kind, address=address, secret=secret, api=api, progress=progress)
     made = session.api.put(f"/channels/{name}", data, Channel)
     getting.print_list(kinds.CHANNELS, [made], output)
@@ -59,8 +59,7 @@ def add_channel(
 @connected
 def remove_channel(session: Session, name: str) -> None:
     """Remove the channel NAME with its rules."""
-    session.api.delete(f"/channels/{name}")
-    output.say(f"there is no channel {name} any more")
+    gone(session, f"/channels/{name}", f"channel {name}")
 
 
 @channel.command("ls")
@@ -123,8 +122,7 @@ def add_rule(
 @connected
 def remove_rule(session: Session, name: str) -> None:
     """Remove the rule NAME."""
-    session.api.delete(f"/rules/{name}")
-    output.say(f"there is no rule {name} any more")
+    gone(session, f"/rules/{name}", f"rule {name}")
 
 
 @rule.command("ls")

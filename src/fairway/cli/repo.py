@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from fairway.cli import get as getting
-from fairway.cli import kinds, output
+from fairway.cli import hidden, kinds, output
 from fairway.cli.session import (
     SECONDS,
     Session,
@@ -42,7 +42,7 @@ def _shown(made: Repository, form: str) -> None:
 
 
 def _password(path: str | None) -> str:
-    return Path(path).read_text(encoding="utf-8").strip() if path else ""
+    return hidden.of_file(Path(path)).strip() if path else ""
 
 
 @repo.command("create")
@@ -167,7 +167,7 @@ def sign(session: Session, slug: str, *, path: str, save: bool) -> None:
     """Sign a pipeline file, so that a protected repository builds it without a person's word."""
     name = session.repository(slug)
     file = Path(path)
-    data = SignRequest(data=file.read_text(encoding="utf-8"))
+    data = SignRequest(data=hidden.of_file(file))
     made = session.api.post(f"/repos/{name}/sign", data, Signed)
     if save:
         file.write_text(made.data, encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fairway.cli import get as getting
-from fairway.cli import kinds, output
+from fairway.cli import hidden, kinds, output
 from fairway.cli.session import Session, confirm, connected, yes_option
 from fairway.client.wire.common import Done
 from fairway.client.wire.system import Runner
@@ -79,7 +79,7 @@ def start(
         "runner": {
             **options,
             "server": server,
-            "token": token_file.read_text(encoding="utf-8").strip(),
+            "token": hidden.of_file(token_file).strip(),
             "labels": pairs(labels) or None,
         },
     }

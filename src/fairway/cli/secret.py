@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from fairway.cli import get as getting
-from fairway.cli import kinds, output
+from fairway.cli import hidden, kinds, output
 from fairway.cli.session import Session, confirm, connected, dry_run_option, repo_option, yes_option
 from fairway.client.wire.who import Secret, SecretSet
 
@@ -71,7 +71,7 @@ def set_secret(session: Session, name: str, *, path: str | None, **options: Any)
 
 def _value(path: str | None) -> str:
     if path is not None:
-        return Path(path).read_text(encoding="utf-8")
+        return hidden.of_file(Path(path))
     if sys.stdin.isatty():
         value: str = click.prompt("Value", hide_input=True, confirmation_prompt=True, err=True)
         return value

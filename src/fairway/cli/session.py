@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from fairway.cli import output
 from fairway.cli.text import seconds
 from fairway.model.errors import InvalidInput, NotFound
 
@@ -179,6 +180,12 @@ def repo_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "-R", "--repo", default="", metavar="ORG/NAME", envvar="FAIRWAY_REPO",
         help="The repository; else the one of this folder's Git remote.",
     )(command)  # fmt: skip
+
+
+def gone(session: Session, path: str, words: str) -> None:
+    """End what lies at `path`, and say so of `words`, which name its kind and itself."""
+    session.api.delete(path)
+    output.say(f"there is no {words} any more")
 
 
 def build_of(session: Session, text: str, repo: str) -> tuple[str, int]:

@@ -6,7 +6,7 @@ import click
 
 from fairway.cli import get as getting
 from fairway.cli import kinds, output
-from fairway.cli.session import Session, connected
+from fairway.cli.session import Session, connected, gone
 from fairway.client.wire.who import Right, RightSet, Team, TeamCreate
 
 
@@ -55,8 +55,7 @@ def remove(session: Session, name: str, logins: tuple[str, ...]) -> None:
 @connected
 def drop(session: Session, name: str) -> None:
     """Remove the team NAME, and the rights that came by it."""
-    session.api.delete(f"/teams/{name}")
-    output.say(f"there is no team {name} any more")
+    gone(session, f"/teams/{name}", f"team {name}")
 
 
 @team.command("ls")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Final
 
 import click
 
 from fairway.cli import get as getting
-from fairway.cli import kinds, output
+from fairway.cli import hidden, kinds, output
 from fairway.cli.session import Session, checked_slug, connected
 from fairway.client.wire.who import (
     Grant,
@@ -21,17 +20,6 @@ from fairway.client.wire.who import (
     User,
     UserCreate,
 )
-
-
-def read_password(path: Path | None) -> str:
-    """From a file (its first line), else asked for twice on a terminal, else from stdin."""
-    if path is not None:
-        return path.read_text(encoding="utf-8").partition("\n")[0]
-    if sys.stdin.isatty():
-        given: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-        return given
-    return sys.stdin.readline().rstrip("\n")
-
 
 password_option = click.option(
     "--password-file",
@@ -58,7 +46,7 @@ def add_user(
     session: Session, login: str, *, password_file: Path | None, output: str, **options: bool | str
 ) -> None:
     """Add the user LOGIN. `fairway token create NAME --for LOGIN` gives a token."""
-    password = "" if password_file is None else read_password(password_file)
+    password = "" if password_file is None else hidden.line("Password", password_file)
     data = UserCreate(login=login, password=password, **options)  # type: ignore[arg-type]  # click's own types
     made = session.api.post("/users", data, User)
     _emit(kinds.USERS, made, output)
@@ -79,7 +67,8 @@ def set_password(session: Session, login: str, password_file: Path | None) -> No
     whose = login or me.login
     asks = whose == me.login and not me.admin
     current = click.prompt("Current password", hide_input=True, err=True) if asks else ""
-    data = PasswordSet(password=read_password(password_file), current=current)
+    fresh = hidden.line("Password", password_file, twice=True)
+    data = PasswordSet(password=fresh, current=current)
     session.api.send("PUT", f"/users/{whose}/password", body=data)
     output.say(f"{whose} signs in with it: `fairway login {session.context.url} --user {whose}`")
 
