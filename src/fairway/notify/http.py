@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from fairway.model.errors import Unavailable
+from fairway.kit import outbound
 from fairway.notify.channel import Answer
 
 _TIMEOUT_S: Final = 20.0
@@ -19,24 +19,7 @@ class HttpSender:
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes
     ) -> Answer:
         """See `Sender`."""
-        import httpx  # noqa: PLC0415 only processes that notify need it
-
-        try:
-            async with (
-                httpx.AsyncClient(timeout=_TIMEOUT_S) as client,
-                client.stream(method, url, headers=dict(headers), content=body) as got,
-            ):
-                data = b""
-                async for part in got.aiter_bytes():
-                    data += part
-                    if len(data) >= _BODY:
-                        break
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            words = str(error) or type(error).__name__
-            raise Unavailable(f"no answer from {_host(url)}: {words}", code="no-answer") from error
-        return Answer(got.status_code, {k.lower(): v for k, v in got.headers.items()}, data)
-
-
-def _host(url: str) -> str:
-    """Without path and query: a webhook's address may be a secret."""
-    return url.partition("://")[2].partition("/")[0]
+        got = await outbound.send(
+            method, url, headers=headers, body=body, most=_BODY, seconds=_TIMEOUT_S
+        )
+        return Answer(got.status, got.headers, got.body)

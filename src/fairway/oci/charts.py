@@ -14,8 +14,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from fairway.kit.aio import blocking
-from fairway.kit.net import is_link_local
+from fairway.kit.outbound import refuse_link_local
 from fairway.kit.secret import Secret
 from fairway.model.errors import Forbidden, InvalidInput, NotFound, TooLarge, Unavailable
 from fairway.oci import digest, media
@@ -28,20 +27,6 @@ _LONGEST: Final = 64 * 1024 * 1024  # bytes of an archive
 _MANIFEST: Final = 4 * 1024 * 1024
 _PAGES: Final = 200
 _SECONDS: Final = 60.0
-
-
-async def refuse_link_local(request: httpx.Request) -> None:
-    """For an HTTP client's hooks: no request goes to a link-local address, where clouds keep keys,
-    whoever redirects there. Raises `InvalidInput` (`remote-link-local`).
-    """
-    host = request.url.host
-    try:
-        near = await blocking(is_link_local, host, request.url.port or 443)
-    except OSError:  # a name for a proxy alone; without one the client says so itself
-        return
-    if near:
-        said = f"the host {host} has a link-local address, where clouds keep keys"
-        raise InvalidInput(said, code="remote-link-local")
 
 
 class Place(Struct, frozen=True, kw_only=True):

@@ -19,9 +19,10 @@ from fairway.gitops.credentials import Lookup, bare
 from fairway.gitops.source import Source, Tree
 from fairway.gitops.sources.archives import MemoryTree, unpacked
 from fairway.kit.aio import blocking
+from fairway.kit.outbound import refuse_link_local
 from fairway.model.errors import Forbidden, InvalidInput, NotFound, TooLarge, Unavailable
 from fairway.oci import digest
-from fairway.oci.charts import Charts, Place, refuse_link_local
+from fairway.oci.charts import Charts, Place
 from fairway.oci.reference import is_name, split_host
 
 _KEPT: Final = 64  # charts

@@ -7,9 +7,8 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from fairway.model.errors import Unavailable
+from fairway.kit import outbound
 
-_TIMEOUT_S: Final = 30.0
 _BODY: Final = 64 * 1024
 
 
@@ -50,19 +49,7 @@ class HttpSender:
         verify: bool = True,
     ) -> Answer:
         """See `Sender`."""
-        import httpx  # noqa: PLC0415 only runners with such a step need it
-
-        try:
-            async with (
-                httpx.AsyncClient(verify=verify, timeout=_TIMEOUT_S) as client,
-                client.stream(method, url, headers=dict(headers), content=body) as got,
-            ):
-                data = b""
-                async for part in got.aiter_bytes():
-                    data += part
-                    if len(data) >= _BODY:
-                        break
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            words = str(error) or type(error).__name__
-            raise Unavailable(f"no answer from the hook: {words}", code="no-answer") from error
-        return Answer(got.status_code, got.reason_phrase, data[:_BODY].decode("utf-8", "replace"))
+        got = await outbound.send(
+            method, url, headers=headers, body=body, most=_BODY, verify=verify
+        )
+        return Answer(got.status, got.reason, got.body.decode("utf-8", "replace"))
