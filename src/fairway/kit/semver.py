@@ -42,6 +42,12 @@ class Version(Struct, frozen=True):
     pre: str = ""
     text: str = ""
 
+    def __str__(self) -> str:
+        return self.text
+
+    def __lt__(self, other: Version) -> bool:
+        return self.key < other.key
+
     @property
     def key(self) -> tuple[tuple[int, int, int], bool, list[tuple[int, int, str]]]:
         """What versions are ordered by."""

@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from fairway.kit.semver import Version
 from fairway.model.build import BuildEvent
 from fairway.model.built import MadeView
 from fairway.model.commit import CommitFacts
@@ -17,7 +18,6 @@ from fairway.model.scope import SYSTEM
 from fairway.release import versions
 from fairway.release.ports import Code, Deps, Place
 from fairway.release.spec import Delivery
-from fairway.release.versions import Version
 from fairway.store import builds, images, releases
 
 _LOOK_BACK: Final = 50

@@ -8,55 +8,28 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from msgspec import Struct
+from fairway.kit import semver
+from fairway.kit.semver import Version
 
-_NUMBER: Final = r"(0|[1-9]\d*)"
-_PART: Final = r"(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)"
-_VERSION: Final = re.compile(
-    rf"v?{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-({_PART}(?:\.{_PART})*))?(?:\+([0-9A-Za-z.-]+))?"
-)
+_NUMBER: Final = r"(?:0|[1-9][0-9]*)"
+_WHOLE: Final = re.compile(rf"v?{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:[-+].*)?")
 _HEADER: Final = re.compile(r"(?P<kind>[A-Za-z]+)(?:\([^()\n]*\))?(?P<bang>!)?: \S")
 _BREAKING: Final = re.compile(r"^BREAKING[ -]CHANGE: \S", re.MULTILINE)
 PRE: Final = "rc"
 
 
-class Version(Struct, frozen=True):
-    """`pre` without the dash, "" for none. What stands behind `+` does not count."""
-
-    major: int
-    minor: int
-    patch: int
-    pre: str = ""
-
-    def __str__(self) -> str:
-        core = f"{self.major}.{self.minor}.{self.patch}"
-        return f"{core}-{self.pre}" if self.pre else core
-
-    @property
-    def core(self) -> tuple[int, int, int]:
-        """Without the pre-release."""
-        return self.major, self.minor, self.patch
-
-    def __lt__(self, other: Version) -> bool:
-        if self.core != other.core:
-            return self.core < other.core
-        if not self.pre or not other.pre:
-            return bool(self.pre) and not other.pre
-        return _pre_key(self.pre) < _pre_key(other.pre)
-
-
-def _pre_key(text: str) -> list[tuple[int, int, str]]:
-    """Numbers before words, numbers by value, words by ASCII."""
-    return [(0, int(one), "") if one.isdigit() else (1, 0, one) for one in text.split(".")]
+def made(core: tuple[int, int, int], pre: str = "") -> Version:
+    """A version, written as it is published: `pre` without the dash, "" for none."""
+    text = ".".join(map(str, core))
+    return Version(core, pre, f"{text}-{pre}" if pre else text)
 
 
 def parse(text: str) -> Version | None:
-    """A version, with or without a leading `v`; None for what is none."""
-    found = _VERSION.fullmatch(text)
-    if found is None:
-        return None
-    major, minor, patch, pre, _build = found.groups()
-    return Version(int(major), int(minor), int(patch), pre or "")
+    """A whole version, with or without a leading `v`; None for what is none. What stands behind `+`
+    does not count.
+    """
+    found = semver.parse(text) if _WHOLE.fullmatch(text) else None
+    return None if found is None else made(found.core, found.pre)
 
 
 def bump(messages: Iterable[str]) -> str:
@@ -73,11 +46,12 @@ def bump(messages: Iterable[str]) -> str:
 
 def raised(base: Version, by: str) -> tuple[int, int, int]:
     """The numbers after a change. Before 1.0.0 a breaking change is a minor one."""
-    if by == "major" and base.major:
-        return base.major + 1, 0, 0
+    major, minor, patch = base.core
+    if by == "major" and major:
+        return major + 1, 0, 0
     if by in {"minor", "major"}:
-        return base.major, base.minor + 1, 0
-    return base.major, base.minor, base.patch + 1
+        return major, minor + 1, 0
+    return major, minor, patch + 1
 
 
 def following(base: Version | None, messages: Sequence[str], known: Iterable[Version]) -> Version:
@@ -94,9 +68,9 @@ def following(base: Version | None, messages: Sequence[str], known: Iterable[Ver
     number = 1
     if newest is not None and newest.core == core:
         number = _number(newest.pre) + 1
-    wanted = Version(*core, f"{PRE}.{number}")
+    wanted = made(core, f"{PRE}.{number}")
     if newest is not None and not newest < wanted:  # a pre-release of another form sorts after ours
-        wanted = Version(*raised(newest, "patch"), f"{PRE}.1")
+        wanted = made(raised(newest, "patch"), f"{PRE}.1")
     return wanted
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairway.kit.semver import Version
 from fairway.release import versions
-from fairway.release.versions import Version
 
 ORDER = [
     "1.0.0-alpha",
@@ -81,7 +81,9 @@ def test_a_candidate_gets_its_tags_version_or_the_next_pre_release(
 
 _PART = st.integers(0, 5)
 _VERSION = st.builds(
-    Version, _PART, _PART, _PART, st.sampled_from(["", "rc.1", "rc.20", "alpha", "zeta.3"])
+    versions.made,
+    st.tuples(_PART, _PART, _PART),
+    st.sampled_from(["", "rc.1", "rc.20", "alpha", "zeta.3"]),
 )
 
 
