@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
+from fairway.kit import goduration
 from fairway.rollout.objects import MAX_WEIGHT, Rollout, given
 
 Step = Mapping[str, Any]
-_UNITS: Final = {
-    "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0,
-}  # fmt: skip
-_PART: Final = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 
 
 def seconds(duration: Any) -> int:
@@ -20,13 +17,12 @@ def seconds(duration: Any) -> int:
     if isinstance(duration, int):
         return duration
     text = str(duration)
-    if re.fullmatch(r"[+-]?\d{1,9}", text):
+    if re.fullmatch(r"[+-]?[0-9]{1,9}", text):
         return int(text)
-    sign, text = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
-    parts = _PART.findall(text)
-    if not parts or "".join(map("".join, parts)) != text:
+    try:
+        return int(goduration.seconds(text))
+    except ValueError:
         return -1
-    return int(sign * sum(float(value) * _UNITS[unit] for value, unit in parts))
 
 
 def index(rollout: Rollout) -> int | None:

@@ -6,9 +6,9 @@ import re
 import warnings
 from typing import Final
 
+from fairway.kit import goduration
+
 _DURATION: Final = re.compile(r"(?:[0-9]{1,5}(?:h|ms|m|s)){1,4}\Z")
-_PART: Final = re.compile(r"([0-9]{1,5})(h|ms|m|s)")
-_UNITS: Final = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_|~]{1,256}\Z")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
 _LABEL: Final = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
@@ -28,7 +28,7 @@ def milliseconds(text: str) -> int | None:
     """A Gateway API duration (GEP-2257: `1h30m`, `10s`, `500ms`), or None when it is none."""
     if not _DURATION.match(text):
         return None
-    return sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    return goduration.nanoseconds(text) // 1_000_000
 
 
 def seconds(ms: int) -> str:

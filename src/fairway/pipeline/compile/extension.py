@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from fairway.kit import goduration
 from fairway.kit.yaml import Node
 from fairway.pipeline.compile.config import Extension
 from fairway.pipeline.compile.fields import Fields
 from fairway.pipeline.compile.finding import Findings
 from fairway.pipeline.graph import Ready, Reports, Retry
 
-_DURATION: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?\Z")
+_DURATION: Final = re.compile(r"(?:[0-9]+h)?(?:[0-9]+m)?(?:[0-9]+(?:\.[0-9]+)?s)?\Z")
 _STEP_KEYS: Final = ("ready", "retry", "timeout", "reports")
 _PROBES: Final = ("healthcheck", "tcp", "http", "command")
 _OUTCOMES: Final = ("failed", "errored")
@@ -122,11 +123,12 @@ def _seconds(node: Node) -> float | None:
         return None
     if re.fullmatch(r"\d{1,9}(\.\d{1,6})?", node.text):
         return float(node.text)
-    found = _DURATION.match(node.text) if len(node.text) < 20 else None
-    if found is None or not node.text:
+    if not 0 < len(node.text) < 20 or not _DURATION.match(node.text):
         return None
-    hours, minutes, seconds = found.groups(default="0")
-    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    try:
+        return goduration.seconds(node.text)
+    except ValueError:  # longer than there are numbers for
+        return None
 
 
 def _ready(fields: Fields) -> Ready | None:

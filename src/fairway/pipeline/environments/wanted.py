@@ -9,10 +9,13 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from fairway.kit import goduration
 from fairway.kit.secret import Secret
 from fairway.pipeline.environments import removal
 
-_DURATION: Final = re.compile(r"(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,7}(?:\.\d{1,3})?)s)?\Z")
+_DURATION: Final = re.compile(
+    r"(?:[0-9]{1,5}h)?(?:[0-9]{1,5}m)?(?:[0-9]{1,7}(?:\.[0-9]{1,3})?s)?\Z"
+)
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -46,8 +49,4 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 def seconds(text: str) -> float:
     """`90s`, `5m` or `1h30m` in seconds; 0 for anything else."""
-    found = _DURATION.match(text)
-    if found is None:
-        return 0.0
-    hours, minutes, rest = (float(part or 0) for part in found.groups())
-    return hours * 3600 + minutes * 60 + rest
+    return goduration.seconds(text) if text and _DURATION.match(text) else 0.0
