@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import secrets
 import socket
+from typing import Final
+
+_FIRST: Final = 20_000
+_LAST: Final = 29_999
+_TRIES: Final = 100
+_given: set[int] = set()
 
 
 def endpoint(address: str, port: int) -> tuple[str, int]:
@@ -33,7 +40,26 @@ def is_link_local(host: str, port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port of the loopback address that was free a moment ago."""
+    """A port that was free on all addresses a moment ago; a process is given none twice.
+
+    It is none of those from which the system takes the ports of outgoing connections (those that
+    binding to port 0 gives too): one of these would be taken by somebody else's connection before
+    it is listened on, or while its server is away.
+    """
+    for _ in range(_TRIES):
+        port = _FIRST + secrets.randbelow(_LAST - _FIRST + 1)
+        if port not in _given and _is_free(port):
+            _given.add(port)
+            return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import resource
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,19 +12,13 @@ import pytest
 
 from fairway.api.app import api_app
 from fairway.boot.server import Address, serve
+from fairway.kit.net import free_port
 from fairway.model.events import BuildFinished
 from fairway.store import outbox
 from fairway.store.database import Database, sqlite_url
 from fairway.testing.apiworld import ApiWorld
 
 STREAMS = 1100
-
-
-def free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture
@@ -76,7 +68,7 @@ async def test_every_one_of_many_streams_hears_an_event(served: tuple[ApiWorld, 
         repository=world.people.ids["tide/app"], slug="tide/app", build=1, number=1,
         status="passed", event="push", ref="refs/heads/main", after="a" * 40,
     )  # fmt: skip
-    async with asyncio.timeout(50), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(120), asyncio.TaskGroup() as group:
         streams = [group.create_task(listen(port, token, ready)) for _ in range(STREAMS)]
         for _ in range(STREAMS):
             await ready.acquire()
