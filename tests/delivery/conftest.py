@@ -21,7 +21,7 @@ from fairway.testing.controllers import ControllerManager
 from fairway.testing.fake_kubelet import FakeKubelet
 
 ACTOR = Actor(manager="delivery-tests")
-TIMEOUT_S = 120
+TIMEOUT_S = 400
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,12 +43,12 @@ class _Thread:
 
     def start(self) -> None:
         self._thread.start()
-        self._up.wait(30)
+        assert self._up.wait(120)
 
     def stop(self) -> None:
         if self._loop is not None and self._task is not None:
             self._loop.call_soon_threadsafe(self._task.cancel)
-        self._thread.join(30)
+        self._thread.join(60)
 
     def _run(self) -> None:
         with contextlib.suppress(asyncio.CancelledError):

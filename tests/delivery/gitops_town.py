@@ -89,7 +89,7 @@ class Town:
         """Patch an application."""
         await self.kube.patch(APPLICATION, self.named(name), self.home, body=body)
 
-    async def until(self, name: str, *, seconds: float = 30, **wanted: str) -> Json:
+    async def until(self, name: str, *, seconds: float = 90, **wanted: str) -> Json:
         """Wait until its status has these words: sync, health, phase, revision, condition."""
 
         async def ask() -> Json | None:

@@ -52,6 +52,6 @@ def command(kubeconfig: Path, *words: str) -> tuple[int, str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
     return done.returncode, done.stdout + done.stderr

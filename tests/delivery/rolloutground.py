@@ -98,7 +98,7 @@ class Ground:
     async def get(self) -> Json:
         return await self.kube.get(ROLLOUT, "web", self.namespace)
 
-    async def until(self, what: str, is_so: Callable[[Json], Any], seconds: float = 30) -> Json:
+    async def until(self, what: str, is_so: Callable[[Json], Any], seconds: float = 90) -> Json:
         last: Json = {}
 
         async def ask() -> Json | None:
@@ -111,7 +111,7 @@ class Ground:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{last.get('status')}") from None
 
-    async def phase(self, phase: str, seconds: float = 30) -> Json:
+    async def phase(self, phase: str, seconds: float = 90) -> Json:
         def is_so(found: Json) -> bool:
             status = found.get("status") or {}
             observed = status.get("observedGeneration") == str(found["metadata"]["generation"])
@@ -152,7 +152,7 @@ class Ground:
             return found == expected
 
         try:
-            await eventually("the events", ask, seconds=5)
+            await eventually("the events", ask)
         except AssertionError:
             assert found == expected
 

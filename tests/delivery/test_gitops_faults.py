@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from gitops_town import Town, automated, config, job, noted, town
 
-from fairway.kube import Kube
-from fairway.kube.kind import CONFIG_MAP, JOB, NAMESPACE, Kind
+from fairway.kube import Json, Kube, Selection
+from fairway.kube.kind import CONFIG_MAP, JOB, NAMESPACE, POD, Kind
 from fairway.native.programs import find
 from fairway.native.server import Server
 from fairway.native.toolbox import Toolbox
+from fairway.testing.fake_kubelet import READY_AFTER
 from fairway.testing.waiting import eventually
 
 QUOTA = Kind("", "v1", "resourcequotas", "ResourceQuota")
@@ -36,10 +37,19 @@ async def waiting_for_its_hook(place: Town) -> None:
     await eventually("it waits for its hook", ask)
 
 
+async def let_its_pods_end(kube: Kube, namespace: str) -> None:
+    async def there() -> list[Json]:
+        return await kube.list(POD, Selection(namespace=namespace))
+
+    for pod in await eventually("its pod", there):
+        body = {"metadata": {"annotations": {READY_AFTER: "0"}}}
+        await kube.patch(POD, pod["metadata"]["name"], namespace, body=body)
+
+
 async def test_a_sync_that_a_crash_interrupted_goes_on_and_runs_no_hook_twice(
     kube: Kube, namespace: str, toolbox: Toolbox
 ) -> None:
-    slow = noted(job("slow", "3"), hook="PreSync")
+    slow = noted(job("slow", "never"), hook="PreSync")
     objects = (config("a", key="1"), slow)
     async with town(kube, namespace, toolbox) as place:
         place.push("shop", *objects)
@@ -48,7 +58,8 @@ async def test_a_sync_that_a_crash_interrupted_goes_on_and_runs_no_hook_twice(
         first = await kube.get(JOB, "slow", namespace)
     async with town(kube, namespace, toolbox) as place:
         place.push("shop", *objects)
-        found = await place.until("shop", sync="Synced", phase="Succeeded", seconds=60)
+        await let_its_pods_end(kube, namespace)
+        found = await place.until("shop", sync="Synced", phase="Succeeded")
         assert (await kube.get(JOB, "slow", namespace))["metadata"]["uid"] == (
             first["metadata"]["uid"]
         )
@@ -69,7 +80,7 @@ async def test_what_the_cluster_refuses_at_last_fails_with_its_words_and_is_trie
     await eventually("the quota counts", counted)
     async with town(kube, namespace, toolbox) as place:
         place.push("shop", config("a", key="1"))
-        retry = {"limit": 50, "backoff": {"duration": "500ms", "factor": 1}}
+        retry = {"limit": 1000, "backoff": {"duration": "500ms", "factor": 1}}
         await place.create("shop", namespace, syncPolicy={**automated(), "retry": retry})
 
         async def refused() -> bool:
@@ -78,7 +89,7 @@ async def test_what_the_cluster_refuses_at_last_fails_with_its_words_and_is_trie
 
         await eventually("it is refused", refused)
         await kube.delete(QUOTA, "q", namespace)
-        await place.until("shop", sync="Synced", phase="Succeeded", seconds=60)
+        await place.until("shop", sync="Synced", phase="Succeeded")
 
 
 async def test_what_two_applications_want_is_told_by_both_and_fought_over_by_none_for_long(
@@ -111,6 +122,6 @@ async def test_a_namespace_that_goes_and_comes_back_is_filled_again(
                 space = await kube.find(NAMESPACE, name)
                 return bool(found and space and "deletionTimestamp" not in space["metadata"])
 
-            await eventually("it is filled again", back, seconds=60)
+            await eventually("it is filled again", back)
         finally:
             await kube.delete(NAMESPACE, name)

@@ -108,7 +108,7 @@ async def test_promote_goes_on_and_full_promotion_skips_the_rest(
     await web.phase("Paused")
     await person.does("promote", "web", "--full")
     await web.phase("Healthy")
-    assert (await person.status("--timeout", "10s")).strip().startswith("Healthy")
+    assert (await person.status("--timeout", "100s")).strip().startswith("Healthy")
 
 
 async def test_abort_returns_to_stable_retry_begins_again_and_undo_goes_back(

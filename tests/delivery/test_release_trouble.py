@@ -28,7 +28,7 @@ from fairway.rollout.analysis.crds import ANALYSIS_RUN, ANALYSIS_TEMPLATE, CRDS
 from fairway.store.database import Database
 from fairway.testing.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")

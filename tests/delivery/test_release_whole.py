@@ -23,7 +23,7 @@ from fairway.rollout.crds import ROLLOUT_CRD
 from fairway.store.database import Database
 from fairway.testing.waiting import eventually
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")

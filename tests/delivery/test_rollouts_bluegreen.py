@@ -28,7 +28,7 @@ def blue_green(**more: Any) -> Json:
 async def test_a_version_is_previewed_promoted_by_hand_and_the_old_one_goes_later(
     web: Ground,
 ) -> None:
-    await web.create(blue_green(autoPromotionEnabled=False, scaleDownDelaySeconds=2))
+    await web.create(blue_green(autoPromotionEnabled=False, scaleDownDelaySeconds=3600))
     first = await web.phase("Healthy")
     old = first["status"]["stableRS"]
     assert await web.selects("active") == old
@@ -44,10 +44,15 @@ async def test_a_version_is_previewed_promoted_by_hand_and_the_old_one_goes_late
     assert f"{HASH}={new}" in done["status"]["selector"]
     assert await web.pods() == {1: 2, 2: 2}
 
-    async def gone() -> bool:
-        return await web.pods() == {1: 0, 2: 2}
+    await web.patch({"spec": {"strategy": {"blueGreen": {"scaleDownDelaySeconds": 1}}}})
+    await web.image("3")
+    await web.phase("Paused")
+    await web.promote()
 
-    await eventually("the old version scaled down after its delay", gone)
+    async def gone() -> bool:
+        return (await web.pods())[2] == 0
+
+    await eventually("the version of a short delay scaled down after it", gone)
 
 
 async def test_without_a_pause_the_switch_waits_for_all_pods_alone(web: Ground) -> None:

@@ -54,7 +54,7 @@ async def test_two_processes_work_on_each_rollout_once(
             found = await kube.list(ROLLOUT, Selection(namespace=namespace))
             return [(one.get("status") or {}).get("phase") for one in found] == ["Healthy"] * 6
 
-        await eventually("all of them healthy", healthy, seconds=60)
+        await eventually("all of them healthy", healthy)
         sets = await kube.list(REPLICA_SET, Selection(namespace=namespace))
         assert len(sets) == len(NAMES)
 

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 async def eventually(
-    what: str, ask: Callable[[], Awaitable[T | None]], *, seconds: float = 30.0, every: float = 0.05
+    what: str, ask: Callable[[], Awaitable[T | None]], *, seconds: float = 90.0, every: float = 0.05
 ) -> T:
     """The first true answer of `ask`. Raises AssertionError, naming `what`, after the deadline."""
     loop = asyncio.get_running_loop()

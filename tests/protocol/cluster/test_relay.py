@@ -20,7 +20,7 @@ from fairway.model.errors import Forbidden
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 Serve = Callable[[Reader, Writer], Awaitable[None]]
-DEADLINE_S = 20
+DEADLINE_S = 90
 
 
 class FakeGate:

@@ -134,7 +134,7 @@ class Bench:
 
     async def until(self, found: Callable[[], bool]) -> None:
         """Waits for something to become true."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while not found():
                 await asyncio.sleep(0.01)
 
@@ -145,7 +145,7 @@ class Bench:
             writer.write(text)
             await writer.drain()
         try:
-            return await asyncio.wait_for(reader.read(1), 20)
+            return await asyncio.wait_for(reader.read(1), 90)
         except ConnectionError:
             return b""
         finally:
@@ -232,7 +232,7 @@ async def envoy(folder: Path, found: Composed) -> AsyncIterator[None]:
     log = (folder / "envoy.log").open("wb")
     process = await asyncio.create_subprocess_exec(*map(str, command), stdout=log, stderr=log)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not await _ready(admin):
                 assert process.returncode is None, (folder / "envoy.log").read_text()
                 await asyncio.sleep(0.02)

@@ -282,7 +282,7 @@ async def get(port: int, path: str = "/", **headers: str) -> tuple[int, str]:
             await writer.wait_closed()
 
 
-async def until(condition: Any, what: str, seconds: float = 20.0) -> None:
+async def until(condition: Any, what: str, seconds: float = 90.0) -> None:
     """Wait for a condition, sync or async."""
     end = asyncio.get_running_loop().time() + seconds
     while True:

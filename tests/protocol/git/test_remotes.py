@@ -144,7 +144,7 @@ async def test_a_signed_hook_wakes_and_a_commit_is_announced_once(
         serving(mirror.hooks) as url,
         httpx.AsyncClient() as http,
     ):
-        await polled.wait(20)
+        await polled.wait(90)
         await git("push", "-q", mirror.elsewhere.remote(SLUG), "main")
         body = b'{"ref": "refs/heads/main"}'
         for _ in range(2):
@@ -153,7 +153,7 @@ async def test_a_signed_hook_wakes_and_a_commit_is_announced_once(
             )
             assert answer.status_code == 202
         while not await mirror.host.events():
-            await polled.wait(20)
+            await polled.wait(90)
     assert await mirror.controller.poll(await mirror.row()) == ""
     assert [(each.ref, each.after) for each in await mirror.host.events()] == [
         ("refs/heads/main", sha)

@@ -157,7 +157,7 @@ async def _asks(toolbox: Toolbox) -> str:
     return "answered"
 
 
-async def _until(condition: Any, seconds: float = 20.0) -> None:
+async def _until(condition: Any, seconds: float = 90.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.02)

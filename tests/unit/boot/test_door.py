@@ -27,7 +27,7 @@ def settings(folder: Path, *, port: int = 0, **http: object) -> Settings:
 @asynccontextmanager
 async def opened(door: Door) -> AsyncIterator[Door]:
     task = asyncio.create_task(door.run(GATE))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not door._port and not task.done():
             await asyncio.sleep(0.01)
     if task.done():

@@ -49,7 +49,7 @@ async def running(made: Fleet) -> AsyncIterator[Fleet]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not condition():
             await asyncio.sleep(0.01)
 

@@ -26,7 +26,7 @@ class Daemon:
 
 
 async def keep_until_asked(daemon: Daemon) -> None:
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(90), asyncio.TaskGroup() as group:
         keeper = group.create_task(keep(daemon, seconds=0))
         await daemon.asked.wait()
         keeper.cancel()

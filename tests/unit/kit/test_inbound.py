@@ -14,7 +14,7 @@ from fairway.kit import inbound
 from fairway.kit.inbound import Disconnected, Inbound
 from fairway.kit.loop import Inline, ServerLoop, run
 
-SECONDS = 20
+SECONDS = 90
 
 
 def piece(data: bytes, *, more: bool = True) -> dict[str, Any]:

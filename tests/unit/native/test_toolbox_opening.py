@@ -25,7 +25,7 @@ class _Slow:
 
     def connect(self) -> socket.socket:
         self.asked.set()
-        self.let.wait(10)
+        self.let.wait(90)
         return self.ours
 
 
@@ -34,11 +34,11 @@ async def test_a_connection_that_nobody_waits_for_is_closed(tmp_path: Path) -> N
     toolbox = Toolbox(cast("Server", cast("Any", slow)))
     async with asyncio.TaskGroup() as group:
         task = group.create_task(toolbox.ask(Expr(source="1")))
-        await asyncio.to_thread(slow.asked.wait, 10)
+        await asyncio.to_thread(slow.asked.wait, 90)
         task.cancel()
         await asyncio.wait([task])
         slow.let.set()
-    slow.theirs.settimeout(10)
+    slow.theirs.settimeout(90)
     try:
         assert await asyncio.to_thread(slow.theirs.recv, 1) == b""
     finally:

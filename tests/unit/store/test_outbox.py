@@ -116,7 +116,7 @@ def test_a_stream_reads_on_from_where_it_was(database: Database) -> None:
 
 async def test_writing_an_event_rings_and_other_writes_do_not(database: Database) -> None:
     async with asyncio.TaskGroup() as group:
-        rung = group.create_task(database.events.wait(5))
+        rung = group.create_task(database.events.wait(90))
         await asyncio.sleep(0)
         await database.write(outbox.append, created(1))
     assert rung.result()

@@ -17,7 +17,7 @@ from fairway.supervise.component import Backoff, Component, ComponentStatus, Sta
 from fairway.supervise.supervisor import Supervisor
 
 QUICK = Backoff(first_s=0.01, most_s=0.05)
-DEADLINE_S = 20.0
+DEADLINE_S = 90.0
 
 
 class Bench:

@@ -12,7 +12,7 @@ from fairway.kube import Actor, Kube
 from fairway.kube.kind import Json, Kind
 from fairway.testing.kubefaults import Faults
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 class KubeGround(Protocol):
