@@ -1,5 +1,6 @@
 """Load on the catalogue. The build fails when it is slower, or fails more often, than this."""
 
+import gevent
 from locust import FastHttpUser, between, events, task
 
 SLOWEST_MS = 2000  # 95 of 100 requests are faster
@@ -17,6 +18,13 @@ class Visitor(FastHttpUser):
     @task
     def look(self):
         self.client.get("/films/7", name="/films/N")
+
+
+@events.init.add_listener
+def look_at_the_clock(**_):
+    """Timers count from when the loop looked last: on a slow machine before all the imports, and
+    --run-time would be over at once."""
+    gevent.get_hub().loop.update_now()
 
 
 @events.quitting.add_listener
