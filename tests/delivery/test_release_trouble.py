@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import random
@@ -15,6 +16,7 @@ from release_deploying import stand_in
 from release_town import WAIT_S, Town
 
 from fairway.gitops.kinds import APPLICATION
+from fairway.kit.aio import background
 from fairway.kube import Kube, Selection, crd
 from fairway.model.errors import Conflict, Unavailable
 from fairway.model.release import PromotionState
@@ -49,21 +51,24 @@ async def town(
     await made.end()
 
 
+def _lives() -> Iterator[float | None]:
+    """Seconds until the next end: longer and longer, for what takes long; the last has no end."""
+    pick = random.Random(7)
+    yield from (pick.uniform(0.2, 1.0) * (1 + number / 5) for number in range(25))
+    yield None
+
+
 # A TLS handshake that is cancelled leaves its socket to the garbage collector (CPython's asyncio).
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_restarts_anywhere_come_to_the_same_end(town: Town) -> None:
     await town.deliver()
-    pick = random.Random(7)
     first = await town.candidate()
-    deploying = asyncio.ensure_future(stand_in(town))
-    for _ in range(60):
-        async with town.running():
-            await asyncio.sleep(pick.uniform(0.3, 2.0))  # the moment of the end is what is tried
-        lane = await town.lane("production")
-        if lane and lane[0].state is PromotionState.PASSED:
-            break
-    deploying.cancel()
-    await asyncio.wait([deploying])
+    async with background(stand_in(town)):
+        for life in _lives():
+            with contextlib.suppress(TimeoutError):
+                async with town.running(), asyncio.timeout(life):
+                    await town.until("production", "passed")
+                    break
     gc.collect()
     assert [one.state for one in await town.lane("production")] == [PromotionState.PASSED]
     assert first in await town.runs("production")
