@@ -12,10 +12,12 @@ import contextlib
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from bench.lib import finish
 
 from fairway.git.folders import Folders
 from fairway.git.reads import Reads
@@ -38,6 +40,7 @@ from fairway.testing.fleet import StaticFleet
 HOME = "argocd"
 REPO = "https://git.invalid/acme/shop.git"
 Json = dict[str, Any]
+Measured = Callable[[ApiServer, Path], Coroutine[Any, Any, list[float]]]
 
 
 class Monorepo:
@@ -229,6 +232,14 @@ async def _prepared(kube: Kube) -> None:
                 if await kube.find(PROJECT, "default", HOME) is not None:
                     return
             await asyncio.sleep(0.05)
+
+
+def hold(name: str, bar: str, measured: Measured, *, applications: int) -> NoReturn:
+    """Measure on servers of its own, and hold the median of the rounds against a bar in seconds."""
+    with folder() as where, servers(where) as server:
+        found = asyncio.run(measured(server, where))
+    p95 = round(sorted(found)[int(len(found) * 0.95)], 3)
+    finish(name, found, [1.0], bar, applications=applications, p95=p95)
 
 
 @contextmanager

@@ -9,8 +9,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from bench.applications import bench, folder, servers, settled
-from bench.lib import finish
+from bench.applications import bench, hold, settled
 
 from fairway.testing.apiserver import ApiServer
 
@@ -22,9 +21,7 @@ ROUNDS = 3
 
 def main() -> None:
     """Run it."""
-    with folder() as where, servers(where) as server:
-        found = asyncio.run(measured(server, where))
-    finish("apps-sync", found, [1.0] * len(found), BAR, applications=COUNT)
+    hold("apps-sync", BAR, measured, applications=COUNT)
 
 
 async def measured(server: ApiServer, where: Path) -> list[float]:

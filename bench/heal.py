@@ -10,8 +10,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from bench.applications import bench, folder, servers
-from bench.lib import finish
+from bench.applications import bench, hold
 
 from fairway.kit.aio import background
 from fairway.kube import Informer, Key
@@ -26,10 +25,7 @@ ROUNDS = 25
 
 def main() -> None:
     """Run it."""
-    with folder() as where, servers(where) as server:
-        found = asyncio.run(measured(server, where))
-    p95 = sorted(found)[int(len(found) * 0.95)]
-    finish("heal", found, [1.0] * len(found), BAR, applications=COUNT, p95=round(p95, 3))
+    hold("heal", BAR, measured, applications=COUNT)
 
 
 async def measured(server: ApiServer, where: Path) -> list[float]:

@@ -10,8 +10,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from bench.applications import bench, folder, servers, settled
-from bench.lib import finish
+from bench.applications import bench, hold, settled
 
 from fairway.testing.apiserver import ApiServer
 
@@ -23,10 +22,7 @@ ROUNDS = 11
 
 def main() -> None:
     """Run it."""
-    with folder() as where, servers(where) as server:
-        found = asyncio.run(measured(server, where))
-    p95 = sorted(found)[int(len(found) * 0.95)]
-    finish("one-app-sync", found, [1.0] * len(found), BAR, applications=COUNT, p95=round(p95, 3))
+    hold("one-app-sync", BAR, measured, applications=COUNT)
 
 
 async def measured(server: ApiServer, where: Path) -> list[float]:
