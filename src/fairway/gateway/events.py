@@ -6,35 +6,20 @@ import hashlib
 from typing import Any, Final
 
 from fairway.gateway.snapshot import Object, Warned
+from fairway.kube import history, objects
 
 _COMPONENT: Final = "fairway-gateway"
-_LONGEST: Final = 1024  # of a message
-_NAME: Final = 200
 
 
 def event(warned: Warned, found: Object, now: str) -> dict[str, Any]:
     """The Event about an object. Its name says what it is about, so that nobody hears it twice."""
-    meta = found["metadata"]
-    about = f"{meta.get('uid', '')}/{warned.reason}/{warned.message}"
-    mark = hashlib.sha256(about.encode()).hexdigest()[:12]
-    return {
-        "metadata": {
-            "name": f"{warned.ref.name[:_NAME]}.{mark}",
-            "namespace": warned.ref.namespace or "default",
-        },
-        "involvedObject": {
-            "apiVersion": found.get("apiVersion", ""),
-            "kind": warned.ref.kind,
-            "namespace": warned.ref.namespace,
-            "name": warned.ref.name,
-            "uid": meta.get("uid", ""),
-        },
-        "type": "Warning",
-        "reason": warned.reason,
-        "message": warned.message[:_LONGEST],
-        "source": {"component": _COMPONENT},
-        "reportingComponent": _COMPONENT,
-        "firstTimestamp": now,
-        "lastTimestamp": now,
-        "count": 1,
-    }
+    about = f"{objects.uid(found)}/{warned.reason}/{warned.message}"
+    return history.entry(
+        {**found, "kind": warned.ref.kind},
+        by=_COMPONENT,
+        tone="Warning",
+        reason=warned.reason,
+        message=warned.message,
+        at=now,
+        mark=hashlib.sha256(about.encode()).hexdigest()[:12],
+    )

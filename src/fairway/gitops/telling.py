@@ -20,7 +20,7 @@ from fairway.gitops.operating import text as moment
 from fairway.gitops.tasks import SUCCEEDED
 from fairway.kit import clock
 from fairway.kit.aio import Wake
-from fairway.kube import Kube, objects
+from fairway.kube import Kube, history, objects
 from fairway.kube.kind import EVENT
 from fairway.model.errors import FairwayError
 from fairway.model.events import ApplicationChanged
@@ -170,22 +170,11 @@ def _completed(app: Json, state: Json) -> Said:
 
 def event(said: Said) -> Json:
     """The object that Kubernetes keeps for some time."""
-    key, at = objects.key(said.app), moment(clock.now())
-    return {
-        "metadata": {"generateName": f"{key.name}.", "namespace": key.namespace},
-        "involvedObject": {
-            "apiVersion": said.app.get("apiVersion"),
-            "kind": said.app.get("kind"),
-            "name": key.name,
-            "namespace": key.namespace,
-            "uid": objects.uid(said.app),
-            "resourceVersion": objects.version(said.app),
-        },
-        "type": said.type,
-        "reason": said.reason,
-        "message": said.message[:1024],
-        "source": {"component": "fairway-gitops"},
-        "firstTimestamp": at,
-        "lastTimestamp": at,
-        "count": 1,
-    }
+    return history.entry(
+        said.app,
+        by="fairway-gitops",
+        tone=said.type,
+        reason=said.reason,
+        message=said.message,
+        at=moment(clock.now()),
+    )
