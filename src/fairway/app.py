@@ -263,5 +263,7 @@ def limits(settings: Settings) -> Limits:
         logs_days=kept.logs_days,
         logs_bytes=kept.logs_bytes,
         events_days=kept.events_days,
+        builds_days=kept.builds_days,
+        builds_count=kept.builds_count,
         free_space_bytes=kept.free_space_bytes,
     )

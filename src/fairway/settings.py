@@ -93,6 +93,8 @@ class Retention(Struct, frozen=True, forbid_unknown_fields=True):
     workspaces_bytes: int = 20 * _GIB  # of one runner
     build_cache_bytes: int = 20 * _GIB  # of image builds, of one runner
     untagged_days: float = 7  # images that no tag, build or other image names
+    builds_days: float = 365  # age of builds; what a release, a tag or a branch names stays
+    builds_count: int = 10_000  # of each repository: the eldest go first
     events_days: float = 30  # what happened, for streams
     free_space_bytes: int = 2 * _GIB  # below it new builds wait
 

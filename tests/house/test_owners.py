@@ -12,6 +12,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "src" / "fairway"
 SHARED = {"outbox", "lease", "audit", "database", "schema", "rows"}
 OWNERS: dict[str, set[str]] = {
     "builds": {"pipeline"},
+    "old_builds": {"pipeline"},
     "stages": {"pipeline"},
     "steps": {"pipeline"},
     "logs": {"pipeline"},

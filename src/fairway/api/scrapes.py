@@ -6,7 +6,6 @@ import asyncio
 from typing import Final
 
 from fairway.api.shown import ONLINE_MS
-from fairway.monitor import exposition
 from fairway.store import measures
 from fairway.store.database import Database
 
@@ -24,8 +23,6 @@ class Scrapes:
         """At most five seconds old."""
         now = asyncio.get_running_loop().time()
         if self._found is None or now - self._at > _LOOK_S:
-            self._found = await database.read(
-                measures.measure, exposition.STEP_BOUNDS, online_ms=ONLINE_MS
-            )
+            self._found = await database.read(measures.measure, online_ms=ONLINE_MS)
             self._at = now
         return self._found

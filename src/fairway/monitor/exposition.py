@@ -11,7 +11,6 @@ from fairway.store.measures import Measures
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
-STEP_BOUNDS: Final = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 CONTENT_TYPE: Final = "text/plain; version=0.0.4"  # the framework adds the charset
 
 

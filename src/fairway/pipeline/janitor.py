@@ -23,13 +23,14 @@ from fairway.pipeline.dispatch import LEASE_SECONDS
 from fairway.pipeline.logs import Logs
 from fairway.pipeline.retention import Limits
 from fairway.pipeline.scheduler import MAX_ATTEMPTS
-from fairway.store import builds, lease, logs, outbox, stages
+from fairway.store import builds, lease, logs, old_builds, outbox, stages
 from fairway.store.database import Database
 
 EVERY_S: Final = 1.0
 _RENEW_S: Final = LEASE_SECONDS / 3
 _DISK_EVERY_S: Final = 10.0
 _RETENTION_EVERY_S: Final = 600.0
+_BUILDS_AT_ONCE: Final = 200
 _LEASE: Final = "pipeline.janitor"
 _log = logging.getLogger(__name__)
 
@@ -132,6 +133,22 @@ class Janitor:
         before = retention.events_before(self._limits, now)
         if before > 0:
             await self._database.write(outbox.forget, before)
+        await self._retain_builds(now)
+
+    async def _retain_builds(self, now: int) -> None:
+        """A build goes whole: the bytes of its logs first, which no row would name any more."""
+        gone = await self._database.read(
+            old_builds.found,
+            before=retention.builds_before(self._limits, now),
+            most=self._limits.builds_count,
+            limit=_BUILDS_AT_ONCE,
+        )
+        for build_id in gone:
+            for row in await self._database.read(logs.of_build, build_id):
+                await self._logs.remove(row)
+            await self._database.write(old_builds.remove, build_id)
+        if gone:
+            _log.info("retention removed %d builds", len(gone))
 
 
 def _overdue(db: Connection, now: int) -> tuple[list[Stage], list[Build]]:

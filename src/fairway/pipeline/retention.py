@@ -18,6 +18,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     logs_days: float = 90
     logs_bytes: int = 20 * 1024**3
     events_days: float = 30
+    builds_days: float = 365
+    builds_count: int = 10_000
     free_space_bytes: int = 2 * 1024**3
 
 
@@ -36,4 +38,13 @@ def logs_to_remove(kept: Sequence[Log], limits: Limits, now: int) -> list[Log]:
 
 def events_before(limits: Limits, now: int) -> int:
     """Events older than this go; 0 is none."""
-    return int(now - limits.events_days * _DAY_MS) if limits.events_days > 0 else 0
+    return _before(limits.events_days, now)
+
+
+def builds_before(limits: Limits, now: int) -> int:
+    """Builds that ended earlier go, with all that is known of them; 0 is none."""
+    return _before(limits.builds_days, now)
+
+
+def _before(days: float, now: int) -> int:
+    return int(now - days * _DAY_MS) if days > 0 else 0

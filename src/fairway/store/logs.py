@@ -28,6 +28,17 @@ def of_step(db: Connection, step_id: int) -> list[Log]:
     return each(db.execute(select(log).where(log.c.step == step_id).order_by(log.c.attempt)), Log)
 
 
+def of_build(db: Connection, build_id: int) -> list[Log]:
+    """The logs of a build whose bytes are still kept."""
+    query = (
+        select(log)
+        .join(step, step.c.id == log.c.step)
+        .join(stage, stage.c.id == step.c.stage)
+        .where(stage.c.build == build_id, log.c.removed.is_(False))
+    )
+    return each(db.execute(query), Log)
+
+
 def begin(db: Connection, step_id: int, attempt: int) -> Log:
     """The row, made if there is none."""
     dialect: Any = sqlite if db.dialect.name == "sqlite" else postgresql

@@ -1,14 +1,18 @@
-"""Counts for metrics, read in few statements. Nothing here writes."""
+"""Counts for metrics, read in few statements."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 from sqlalchemy import Connection, case, func, select
 
 from fairway.kit import clock
+from fairway.store import settings
 from fairway.store.schema import blob, build, delivery, event, image, runner, stage, step
+
+STEP_BOUNDS: Final = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
+_CARRIED: Final = "steps-removed"
 
 
 class Measures(Struct, frozen=True, kw_only=True):
@@ -30,10 +34,10 @@ class Measures(Struct, frozen=True, kw_only=True):
     events: int
 
 
-def measure(db: Connection, bounds: Sequence[float], *, online_ms: int) -> Measures:
-    """Everything at once. `bounds` are the upper bounds of the steps' durations in seconds."""
+def measure(db: Connection, *, online_ms: int) -> Measures:
+    """Everything at once."""
     now = clock.now()
-    count, seconds, buckets = _steps(db, bounds)
+    steps = _with_carried(_steps(db), settings.get(db, _CARRIED))
     blobs = db.execute(select(func.count(), func.coalesce(func.sum(blob.c.size), 0))).one()
     waiting = select(func.min(stage.c.created)).where(stage.c.status == "pending")
     late = (
@@ -45,9 +49,9 @@ def measure(db: Connection, bounds: Sequence[float], *, online_ms: int) -> Measu
         builds=_by(db, build.c.status),
         stages=_by(db, stage.c.status),
         oldest_pending_s=_age(db.execute(waiting).scalar(), now),
-        step_buckets=buckets,
-        step_count=count,
-        step_seconds=seconds,
+        step_buckets=[(bound, steps[str(bound)]) for bound in STEP_BOUNDS],
+        step_count=steps["count"],
+        step_seconds=steps["ms"] / 1000,
         images=_by(db, image.c.candidate),
         blob_count=blobs[0],
         blob_bytes=int(blobs[1]),
@@ -73,15 +77,30 @@ def _count(db: Connection, *, parked: bool) -> int:
     return int(db.execute(query.select_from(delivery)).scalar_one())
 
 
-def _steps(db: Connection, bounds: Sequence[float]) -> tuple[int, float, list[tuple[float, int]]]:
+def _steps(db: Connection, build_id: int | None = None) -> dict[str, int]:
+    """How many steps ran to an end, how long together, how many within each bound."""
     took = step.c.stopped - step.c.started
-    within = [func.coalesce(func.sum(case((took <= int(b * 1000), 1), else_=0)), 0) for b in bounds]
-    query = select(func.count(), func.coalesce(func.sum(took), 0), *within).where(
+    within = [
+        func.coalesce(func.sum(case((took <= int(bound * 1000), 1), else_=0)), 0).label(str(bound))
+        for bound in STEP_BOUNDS
+    ]
+    total = func.coalesce(func.sum(took), 0).label("ms")
+    query = select(func.count().label("count"), total, *within).where(
         step.c.started.is_not(None), step.c.stopped.is_not(None), step.c.carried == 0
     )
-    row = db.execute(query).one()
-    counted = [int(number) for number in row[2:]]
-    return row[0], int(row[1]) / 1000, list(zip(bounds, counted, strict=True))
+    if build_id is not None:
+        query = query.join(stage, stage.c.id == step.c.stage).where(stage.c.build == build_id)
+    return {name: int(number) for name, number in db.execute(query).one()._mapping.items()}  # noqa: SLF001 SQLAlchemy's own way
+
+
+def _with_carried(steps: dict[str, int], carried: dict[str, int] | None) -> dict[str, int]:
+    """With the steps of removed builds: what metrics call a counter never goes back."""
+    return {name: number + (carried or {}).get(name, 0) for name, number in steps.items()}
+
+
+def carry(db: Connection, build_id: int) -> None:
+    """Remember what the steps of a build added, which is removed now. For `old_builds`."""
+    settings.put(db, _CARRIED, _with_carried(_steps(db, build_id), settings.get(db, _CARRIED)))
 
 
 def _runners(db: Connection, since: int) -> dict[str, int]:

@@ -317,6 +317,7 @@ build = Table(
     UniqueConstraint("repository", "number"),
     Index("ix_build_status", "status", "id"),
     Index("ix_build_after", "repository", "after"),
+    Index("ix_build_finished", "finished"),
 )
 
 stage = Table(

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from fairway.kit import clock
 from fairway.kit.aio import Wake
@@ -16,8 +17,10 @@ from fairway.model.step import Log
 from fairway.pipeline.brakes import brakes_of
 from fairway.pipeline.dispatch import LEASE_SECONDS
 from fairway.pipeline.janitor import Janitor
-from fairway.pipeline.retention import Limits, events_before, logs_to_remove
-from fairway.store import lease, logs
+from fairway.pipeline.logs import key_of
+from fairway.pipeline.retention import Limits, builds_before, events_before, logs_to_remove
+from fairway.store import builds, lease, logs
+from fairway.store.schema import ref
 
 DAY = 24 * 3600 * 1000
 FILE = """
@@ -109,6 +112,28 @@ async def test_old_logs_are_removed(chapter: Any, at: list[float]) -> None:
     assert await chapter.database.read(logs.kept) == []
 
 
+async def test_old_builds_go_with_their_logs_but_never_a_branchs_last_one(
+    chapter: Any, at: list[float]
+) -> None:
+    for _ in range(2):
+        await chapter.push(FILE)
+        lease = await chapter.lease()
+        step = (await chapter.steps(lease.build))[0]
+        await chapter.logs.append(step.id, 1, offset=0, raw=4, data=b"one\n")
+        await chapter.run(lease)
+    first = (await chapter.steps(1))[0]
+    main = insert(ref).values(repository=chapter.repository, name="refs/heads/main", sha="1" * 40)
+    await chapter.database.write(lambda db: db.execute(main))
+    at[0] += 31 * DAY / 1000
+    await janitor(chapter, logs_days=0, builds_days=0, builds_count=0).round()
+    assert (await chapter.build(1)).number == 1
+    await janitor(chapter, logs_days=0, builds_days=30).round()
+    assert await chapter.database.read(builds.by_number, chapter.repository, 1) is None
+    assert not await chapter.logs._store.delete(key_of(first.id, 1))  # nothing is left of it
+    assert (await chapter.build(2)).number == 2
+    assert [build for _, build in await chapter.database.read(logs.kept)] == [2]
+
+
 @pytest.mark.parametrize(
     ("limits", "gone"),
     [
@@ -128,6 +153,11 @@ def test_retention_takes_the_eldest_first(limits: dict[str, float], gone: list[i
     ]
     found = logs_to_remove(kept, Limits(**limits), now)  # type: ignore[arg-type]
     assert [log.id for log in found] == gone
+
+
+def test_builds_are_kept_for_their_days() -> None:
+    assert builds_before(Limits(builds_days=365), 400 * DAY) == 35 * DAY
+    assert builds_before(Limits(builds_days=0), 400 * DAY) == 0
 
 
 def test_events_are_kept_for_their_days() -> None:

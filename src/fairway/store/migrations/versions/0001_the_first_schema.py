@@ -713,6 +713,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("build", schema=None) as batch_op:
         batch_op.create_index("ix_build_after", ["repository", "after"], unique=False)
+        batch_op.create_index("ix_build_finished", ["finished"], unique=False)
         batch_op.create_index("ix_build_status", ["status", "id"], unique=False)
 
     op.create_table(
