@@ -6,6 +6,7 @@ probes find a peer that is gone without a word within half a minute.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -23,7 +24,7 @@ from fairway.kube.transport import Request, Response, WebSocket
 from fairway.kube.websocket import connect
 
 _CONNECT_S: Final = 10.0
-_IDLE: Final = 16  # idle connections kept
+_AT_ONCE: Final = 16  # requests on their way, without streams; as many idle connections are kept
 _IDLE_S: Final = 30.0
 _KEEPALIVE: Final = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -69,7 +70,7 @@ class HttpTransport:
             trust_env=False,
             proxy=connection.proxy or None,
             limits=httpx.Limits(
-                max_connections=None, max_keepalive_connections=_IDLE, keepalive_expiry=_IDLE_S
+                max_connections=None, max_keepalive_connections=_AT_ONCE, keepalive_expiry=_IDLE_S
             ),
             socket_options=_KEEPALIVE,
         )
@@ -80,6 +81,8 @@ class HttpTransport:
             timeout=httpx.Timeout(None, connect=_CONNECT_S),
             trust_env=False,
         )
+        # More at once are not faster, and each begins with a handshake: no connection is kept for it.
+        self._gate = asyncio.Semaphore(_AT_ONCE)
         extensions = {"sni_hostname": connection.server_name} if connection.server_name else {}
         self._extensions: dict[str, Any] = extensions
 
@@ -96,7 +99,8 @@ class HttpTransport:
     async def send(self, request: Request) -> Response:
         """Send and wait for the whole answer."""
         try:
-            answer = await self._client.send(self._request(request))
+            async with self._gate:
+                answer = await self._client.send(self._request(request))
         except (ConfigError, *_BROKEN) as error:
             raise unavailable(self.server, error) from error
         except RuntimeError as error:
