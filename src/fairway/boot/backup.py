@@ -24,6 +24,7 @@ from msgspec import Struct
 
 from fairway import __version__
 from fairway.kit import clock
+from fairway.kit.files import writing_private
 from fairway.model.errors import BadFile, Conflict, Unavailable
 from fairway.settings import Settings
 from fairway.store import dump, lease
@@ -57,17 +58,14 @@ def backup(settings: Settings, database: Database, path: Path, say: Say) -> Mani
         raise Unavailable(
             "garbage is being collected right now", code="backup-busy", remedy="try again shortly"
         )
-    part = path.with_name(path.name + ".part")
     try:
         with (
-            _private(part) as raw,
+            writing_private(path, durable=True) as raw,
             gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw) as packed,
             tarfile.open(fileobj=packed, mode="w|") as tar,
         ):
             manifest = _write(settings, database, tar, say)
-        part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
         database.write_now(lease.release, lease.COLLECT, holder)
     return manifest
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedWriter
 from pathlib import Path
 
 
@@ -18,11 +21,25 @@ def replace_private(path: Path, data: bytes, *, durable: bool = False) -> None:
 
     `durable`: it is on the disk before the name changes. Raises OSError; what was there stays then.
     """
+    with writing_private(path, durable=durable) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing_private(path: Path, *, durable: bool = False) -> Iterator[BufferedWriter]:
+    """The same for what is written bit by bit: it takes its place when the block ends well.
+
+    Where the block raises, nothing of it is left.
+    """
     part = path.with_name(path.name + ".part")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fairway.kit.files import replace_file, replace_private
+from fairway.kit.files import replace_file, replace_private, writing_private
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -39,6 +39,24 @@ def test_what_was_there_stays_when_it_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"kept\.part"):
         replace_private(path, b"new")
     assert path.read_bytes() == b"old"
+
+
+def test_what_is_written_bit_by_bit_takes_its_place_at_the_end_or_not_at_all(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "kept"
+    path.write_bytes(b"old")
+    with writing_private(path, durable=True) as file:
+        file.write(b"new, ")
+        file.flush()
+        assert path.read_bytes() == b"old"
+        file.write(b"and whole")
+    assert path.read_bytes() == b"new, and whole"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with pytest.raises(TypeError, match="bytes-like"), writing_private(path) as file:
+        file.writelines([b"half", None])  # type: ignore[list-item]
+    assert path.read_bytes() == b"new, and whole"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_replaced_file_is_whole_and_leaves_no_part(tmp_path: Path) -> None:
