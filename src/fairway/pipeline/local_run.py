@@ -71,7 +71,11 @@ class FolderItself:
         """It is there."""
         return True
 
-    async def rebuilding(self, key: str) -> None:
+    async def rebuilding(self, key: str, *, by: str) -> frozenset[int]:  # noqa: ARG002
+        """Nothing is ever made anew."""
+        return frozenset()
+
+    async def remade(self, key: str, step: int) -> None:
         """Nothing is ever made anew."""
 
     async def rebuilt(self, key: str) -> None:

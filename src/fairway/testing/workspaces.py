@@ -11,7 +11,7 @@ class MemoryWorkspaces:
 
     def __init__(self) -> None:
         self.made: set[str] = set()
-        self.marked: set[str] = set()
+        self.marked: dict[str, tuple[str, set[int]]] = {}  # whose making, and what is made
 
     def folder(self, key: str) -> Path:
         """A path below nowhere."""
@@ -22,13 +22,19 @@ class MemoryWorkspaces:
         """See the contract."""
         return key in self.made and key not in self.marked
 
-    async def rebuilding(self, key: str) -> None:
+    async def rebuilding(self, key: str, *, by: str) -> frozenset[int]:
         """See the contract."""
-        self.marked.add(key)
+        if self.marked.get(key, ("",))[0] != by:
+            self.marked[key] = (by, set())
+        return frozenset(self.marked[key][1])
+
+    async def remade(self, key: str, step: int) -> None:
+        """See the contract."""
+        self.marked[key][1].add(step)
 
     async def rebuilt(self, key: str) -> None:
         """See the contract."""
-        self.marked.discard(key)
+        self.marked.pop(key, None)
 
     async def prune(
         self,

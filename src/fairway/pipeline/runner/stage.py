@@ -40,7 +40,9 @@ class StageRun:
         self.link = Link(dispatch, lease, tools.spread)
         self._states = {state.number: state for state in lease.steps}
         self._graph = lease.graph
+        self._workspace = lease.workspace or lease.key
         self._remade: frozenset[int] = frozenset()  # steps that only make the workspace anew
+        self._remade_before: frozenset[int] = frozenset()  # ... and did, before a restart
         self._seen: dict[int, Seen] = {}
         self._runs: dict[int, StepRun] = {}
         self._errors: dict[int, str] = {}
@@ -97,6 +99,7 @@ class StageRun:
         self._seen = {state.number: _seen(state) for state in self._states.values()}
         known = {step.number for step in self._graph.steps}
         self._seen = {number: seen for number, seen in self._seen.items() if number in known}
+        self._seen |= dict.fromkeys(self._remade_before, Seen(Status.PASSED, up=True))
         async with together() as group:
             group.create_task(self._prepare(self._place), name="setup")
             await self._drive(group)
@@ -105,21 +108,22 @@ class StageRun:
     async def _choose_graph(self) -> None:
         """A retry goes on in the kept workspace, or makes it anew where that is gone."""
         lease, kept = self.lease, self.tools.workspaces
-        if lease.fallback is None or await kept.whole(lease.workspace or lease.key):
+        if lease.fallback is None or await kept.whole(self._workspace):
             return
         own = {step.number for step in lease.graph.steps}
         self._graph = lease.fallback
         self._remade = frozenset(step.number for step in lease.fallback.steps) - own
         for number in self._remade:
             self._states.pop(number, None)
-        await kept.rebuilding(lease.workspace or lease.key)
+        done = await kept.rebuilding(self._workspace, by=lease.key)
+        self._remade_before = done & self._remade
 
     def _make_place(self) -> Place:
         lease, settings = self.lease, self.tools.settings
         return Place(
             key=lease.key,
             graph=self._graph,
-            workspace=self.tools.workspaces.folder(lease.workspace or lease.key),
+            workspace=self.tools.workspaces.folder(self._workspace),
             owner=settings.owner,
             auths=images.auths(lease, self._graph),
             hosts=settings.hosts,
@@ -243,9 +247,11 @@ class StageRun:
         """A step has ended: what hangs on it may go."""
         images.remember(self._built, result.images)
         self._errors[step.number] = result.error
+        if step.number in self._remade and result.status is Status.PASSED:
+            await self.tools.workspaces.remade(self._workspace, step.number)
         self._seen[step.number] = Seen(result.status, result.exit_code, up=True)
         if self._remade and all(self._passed(number) for number in self._remade):
-            await self.tools.workspaces.rebuilt(self.lease.workspace or self.lease.key)
+            await self.tools.workspaces.rebuilt(self._workspace)
         self._changed.set()
 
     def _passed(self, number: int) -> bool:

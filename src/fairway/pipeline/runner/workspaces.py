@@ -13,6 +13,7 @@ from typing import Protocol
 
 from fairway.kit import clock
 from fairway.kit.aio import blocking
+from fairway.kit.files import replace_file
 from fairway.pipeline.graph import StageGraph
 
 _SAFE = re.compile(r"[^a-zA-Z0-9_.-]+")
@@ -29,8 +30,16 @@ class Workspaces(Protocol):
         """Whether the folder is there and was not left half rebuilt."""
         ...
 
-    async def rebuilding(self, key: str) -> None:
-        """Begin to make a folder anew: it is not whole until `rebuilt`."""
+    async def rebuilding(self, key: str, *, by: str) -> frozenset[int]:
+        """Begin to make a folder anew: it is not whole until `rebuilt`.
+
+        Returns the steps that were `remade` before the stage `by` was interrupted in it; what
+        another stage left half made goes.
+        """
+        ...
+
+    async def remade(self, key: str, step: int) -> None:
+        """A step that makes the folder anew has passed: it need not run again."""
         ...
 
     async def rebuilt(self, key: str) -> None:
@@ -62,16 +71,34 @@ class FolderWorkspaces:
         """The folder exists and no mark stands beside it."""
         return await blocking(lambda: self.folder(key).is_dir() and not self._mark(key).exists())
 
-    async def rebuilding(self, key: str) -> None:
-        """Set the mark and drop what is there. Where it is set, the making goes on."""
+    async def rebuilding(self, key: str, *, by: str) -> frozenset[int]:
+        """Drop what is there and set the mark. Where `by` has set it, the making goes on.
 
-        def begin() -> None:
+        The mark's first line is the stage, each further one a step that was remade.
+        """
+
+        def begin() -> frozenset[int]:
             self._root.mkdir(parents=True, exist_ok=True)
-            if not self._mark(key).exists():
-                self._mark(key).touch()
-                shutil.rmtree(self.folder(key), ignore_errors=True)
+            mark = self._mark(key)
+            lines = mark.read_text().splitlines() if mark.exists() else []
+            whose, *made = lines or [""]
+            if whose == by:
+                return frozenset(int(number) for number in made)
+            replace_file(mark, b"-\n")
+            _remove(self.folder(key))
+            replace_file(mark, f"{by}\n".encode())
+            return frozenset()
 
-        await blocking(begin)
+        return await blocking(begin)
+
+    async def remade(self, key: str, step: int) -> None:
+        """One more line of the mark."""
+
+        def note() -> None:
+            with self._mark(key).open("a") as mark:  # steps may end beside each other
+                mark.write(f"{step}\n")
+
+        await blocking(note)
 
     async def rebuilt(self, key: str) -> None:
         """Take the mark away."""

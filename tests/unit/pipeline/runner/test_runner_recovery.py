@@ -253,9 +253,45 @@ async def test_a_retry_goes_on_in_the_kept_workspace_or_makes_it_anew() -> None:
         kept = await bench.run(what)
         assert bench.log(1) == expected
         assert bench.log(2) == b"tested\n"
-        assert bench.workspaces.marked == set()
+        assert bench.workspaces.marked == {}
         rebuilt = [report.number for report in kept.reports if report.workspace_rebuilt]
         assert rebuilt == ([] if there else [1])
+
+
+async def test_a_restart_while_a_workspace_is_made_anew_goes_on_with_the_making() -> None:
+    """The clone has passed: beneath a container that goes on, it must not run again."""
+    plugin = PluginStub(lambda job: PluginEnd())
+    bench = Bench(plugins={"git": plugin})
+    clone = {"name": "clone", "builtin": "git", "clone": True}
+    whole = StageGraph(
+        name="p", type="docker", steps=steps(clone, "echo a\nsleep 9\necho b", "echo tested")
+    )
+    alone = structs.replace(whole, steps=whole.steps[2:])
+    bench.dispatch.add(lease(graph=alone, fallback=whole, workspace="old"))
+    async with bench.running():
+        await asyncio.sleep(5)
+    assert bench.workspaces.marked == {"old": ("b1-s1", {1})}
+    bench.dispatch.release(1)
+    async with bench.running():
+        await bench.dispatch.ended()
+    assert [job.step for job in plugin.jobs] == ["clone"]
+    assert set(bench.engine.starts.values()) == {1}
+    assert (bench.log(2), bench.log(3)) == (b"a\nb\n", b"tested\n")
+    assert bench.workspaces.marked == {}
+
+
+async def test_what_another_retry_left_half_made_is_made_from_the_start() -> None:
+    plugin = PluginStub(lambda job: PluginEnd())
+    bench = Bench(plugins={"git": plugin})
+    clone = {"name": "clone", "builtin": "git", "clone": True}
+    whole = StageGraph(name="p", type="docker", steps=steps(clone, "exit 1", "echo tested"))
+    alone = structs.replace(whole, steps=whole.steps[2:])
+    await bench.run(lease(graph=alone, fallback=whole, workspace="old"))
+    assert bench.workspaces.marked == {"old": ("b1-s1", {1})}
+    again = lease(graph=alone, fallback=whole, workspace="old", stage=2, key="b2-s1")
+    await bench.run(again)
+    assert [job.key for job in plugin.jobs] == ["b1-s1/1/1", "b2-s1/1/1"]
+    assert bench.workspaces.marked == {"old": ("b2-s1", {1})}
 
 
 async def test_left_overs_are_swept_when_there_is_no_work() -> None:
