@@ -75,7 +75,7 @@ SUITES: dict[str, Suite] = {
         "the program as a person uses it",
         ("tests/e2e",),
         ("clients", "images", "postgres", "docker", "kubernetes", "native"),
-        minutes=30,
+        minutes=60,
     ),
     "crash": Suite("Fairway killed at random moments", ("tests/crash",), ("docker",), minutes=20),
     "native": Suite(
@@ -88,7 +88,7 @@ SUITES: dict[str, Suite] = {
         "the embedded Kubernetes, and the client that all chapters use",
         ("tests/kubernetes",),
         ("docker", "kubernetes", "images", "native"),
-        minutes=40,
+        minutes=60,
     ),
     "delivery": Suite(
         "GitOps, rollouts and releases on a real Kubernetes API, without containers",

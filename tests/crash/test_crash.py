@@ -20,7 +20,7 @@ from fairway.testing.installation import Installation
 pytestmark = pytest.mark.docker
 
 LONGEST_S = 6.0  # between two kills: from the middle of a start to well after it
-END_S = 180.0
+END_S = 600.0
 
 
 @pytest.mark.timeout(3600)

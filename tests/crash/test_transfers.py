@@ -14,7 +14,7 @@ import pytest
 
 from fairway.testing.installation import Copy, Installation, git_environment, until
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 MIB = 1024 * 1024
 FILE = """kind: pipeline
 name: one
@@ -44,7 +44,7 @@ def test_a_git_push_in_flight_can_be_repeated_and_is_built_once(
     )
     assert pushing.poll() is None, "it was over before it could be cut"
     installation.kill()
-    said = pushing.communicate(timeout=60)[1]
+    said = pushing.communicate(timeout=300)[1]
     assert pushing.returncode != 0, "the client was told that all is well"
     assert said.strip(), "git says nothing of what went wrong"
     installation.start()

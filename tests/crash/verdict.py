@@ -15,7 +15,7 @@ from fairway.docker.daemon import client
 from fairway.pipeline.compile.script import shown
 from fairway.testing.installation import DONE, Installation, until
 
-CLEAN_S = 120.0
+CLEAN_S = 400.0
 
 
 class Verdict:

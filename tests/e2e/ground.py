@@ -20,7 +20,7 @@ from fairway.client.http import Api
 from fairway.client.wire.build import Build, Stage, Step
 from fairway.model.errors import NotFound
 
-WAIT_S = 90
+WAIT_S = 300
 _PASSED = ("LANG", "PYTHONPATH", "FAIRWAY_NATIVE__DIR")
 HEAD = "kind: pipeline\ntype: docker\nname: default\n"
 
@@ -103,7 +103,7 @@ class Ground:
         return done
 
     def program(
-        self, *words: str, cwd: Path, given: str = "", seconds: float = 120, **env: str
+        self, *words: str, cwd: Path, given: str = "", seconds: float = 330, **env: str
     ) -> Done:
         """Any program, with the person's environment."""
         done = subprocess.run(

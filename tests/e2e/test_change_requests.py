@@ -79,7 +79,7 @@ def test_it_is_built_on_what_main_becomes_deploys_nothing_and_is_merged_when_gre
     repo.git("checkout", "-q", "feature")
     said = pushed(repo, "change-request", "title=feat: a second film")
     assert "Change request #1: feat: a second film (feature -> main)" in said
-    watched = repo.cli("cr", "watch", "1", "--timeout", "80s")
+    watched = repo.cli("cr", "watch", "1", "--timeout", "300s")
     assert watched.code == 0, watched.all
     found = shown(repo, "show", "1")
     build = repo.show(found["build"])
@@ -94,7 +94,7 @@ def test_it_is_built_on_what_main_becomes_deploys_nothing_and_is_merged_when_gre
     after = repo.ended(repo.next(before))
     assert (after.event, after.after, after.status) == ("push", merged["merged"], "passed")
     assert after.title == "feat: a second film (#1)"
-    processes.wait_for(lambda: candidates(repo, after.number) == ["yes"], 20)
+    assert processes.wait_for(lambda: candidates(repo, after.number) == ["yes"], 120)
     assert candidates(repo, build.number) == ["no"]
 
 
@@ -103,7 +103,7 @@ def test_a_red_one_is_not_merged_and_leaves_no_candidate(ground: Ground) -> None
     repo.commit({"broken": "yes\n"}, "fix: break it")
     pushed(repo, "change-request")
     assert shown(repo, "merge", "1", "--when-green")["when_green"] == "merge"
-    watched = repo.cli("cr", "watch", "1", "--timeout", "80s")
+    watched = repo.cli("cr", "watch", "1", "--timeout", "300s")
     assert watched.code == 1, watched.all
     found = shown(repo, "show", "1")
     assert (found["state"], found["check"]) == ("open", "failed")
@@ -112,6 +112,6 @@ def test_a_red_one_is_not_merged_and_leaves_no_candidate(ground: Ground) -> None
     repo.git("rm", "-q", "broken")
     repo.commit({}, "fix: mend it")
     pushed(repo)
-    watched = repo.cli("cr", "watch", "1", "--timeout", "80s")
+    watched = repo.cli("cr", "watch", "1", "--timeout", "300s")
     assert watched.code == 0, watched.all
     assert shown(repo, "show", "1")["state"] == "merged"

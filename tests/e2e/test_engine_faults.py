@@ -24,7 +24,7 @@ from fairway.testing.installation import Copy, Installation, until
 
 pytestmark = [
     pytest.mark.docker,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can start an Engine"),
 ]
 NEW_NETWORK_NAMESPACE = 0x40000000
@@ -58,7 +58,7 @@ def apart(work: Callable[[Installation, Path], None], folder: Path) -> None:
     context = multiprocessing.get_context("fork")
     child = context.Process(target=inside, args=(work, folder, busybox()))
     child.start()
-    child.join(280)
+    child.join(840)
     assert child.exitcode == 0, "see the output above"
 
 

@@ -17,7 +17,7 @@ from fairway.testing.installation import Copy, Installation, until
 
 pytestmark = [
     pytest.mark.docker,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk"),
 ]
 MIB = 1024 * 1024
@@ -93,7 +93,7 @@ def test_new_builds_wait_for_room_and_say_so(
     assert push(system, tmp_path / "one", "full/one", QUICK)
     assert system.ended("full/one").status == "passed"
     fill(disk, LEAST // 2)
-    until("it is seen", lambda: held_back(system), seconds=40)
+    until("it is seen", lambda: held_back(system), seconds=120)
     assert not httpx.get(f"{system.url}/readyz", trust_env=False).is_success
     assert push(system, tmp_path / "two", "full/two", QUICK)
     until("it waits for the disk", lambda: waits_for_disk(system, "full/two"))

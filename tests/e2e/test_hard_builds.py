@@ -17,7 +17,7 @@ import pytest
 from fairway.client.wire.build import Build, Reason
 from fairway.testing.installation import Copy, Installation, until
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 LIMIT = 100_000
 
 

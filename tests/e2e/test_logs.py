@@ -68,6 +68,6 @@ def test_a_log_is_followed_live_to_its_end(ground: Ground) -> None:
         steps: [{name: slow, image: busybox, commands: [echo begun, sleep 1, echo ended]}]
         """)
     )
-    done = repo.cli("logs", "last", "slow", "-f", "--timeout", "60")
+    done = repo.cli("logs", "last", "slow", "-f", "--timeout", "300")
     assert done.code == 0, done.all
     assert "begun\n+ sleep 1\n+ echo ended\nended\n" in done.out

@@ -10,7 +10,7 @@ from ground import Ground, steps
 
 from fairway.testing.slack import TOKEN, Said, Workspace, serve
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 GOOD, BAD = (
     steps(f"steps: [{{name: one, image: busybox, commands: [{command}]}}]")
     for command in ("echo good", "exit 3")

@@ -34,7 +34,7 @@ def runner(ground: Ground, name: str, *words: str) -> Iterator[None]:
         assert process.poll() is None, (folder / "log").read_text()
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
         log.close()
 
 

@@ -16,7 +16,7 @@ from fairway.docker.daemon import client
 from fairway.store.database import Database
 from fairway.testing.installation import Copy, Installation, until
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 POSTGRES = os.environ.get("FAIRWAY_TEST_POSTGRES", "")
 TICKS = 40
 SLOW = f"""kind: pipeline
@@ -285,7 +285,7 @@ def test_a_killed_remote_runners_stage_is_taken_over(one: Installation, tmp_path
         assert one.build("kept/slow", 1).stages[0].machine == "left"
         runners[0].kill()
         runners[1].start(ready=False)
-        taken = until("another takes over", lambda: taken_over(one), seconds=30)
+        taken = until("another takes over", lambda: taken_over(one), seconds=180)
         build = one.ended("kept/slow")
         assert build.status == "passed", build
         assert taken.stages[0].attempt == 2

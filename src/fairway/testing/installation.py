@@ -26,13 +26,13 @@ from fairway.settings import local_environment
 
 T = TypeVar("T")
 
-READY_S: Final = 60.0
+READY_S: Final = 240.0
 DONE: Final = frozenset({"passed", "failed", "errored", "cancelled", "declined", "skipped"})
 _ASK_S: Final = 0.05
 _KEPT: Final = ("FAIRWAY_TEST_",)
 
 
-def until(what: str, ask: Callable[[], T | None], *, seconds: float = 60.0) -> T:
+def until(what: str, ask: Callable[[], T | None], *, seconds: float = 240.0) -> T:
     """The first true answer of `ask`. Raises AssertionError, naming `what`, after the deadline."""
     end, pause = time.monotonic() + seconds, threading.Event()
     while True:
@@ -111,7 +111,7 @@ class Installation:
         """SIGKILL to the process alone; its children see what they see when it crashes."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(30)
+            self.process.wait(120)
             self.process = None
 
     def stop(self) -> int:
@@ -120,7 +120,7 @@ class Installation:
             return 0
         self.process.terminate()
         try:
-            status = self.process.wait(40)
+            status = self.process.wait(180)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait(10)
@@ -136,11 +136,11 @@ class Installation:
             capture_output=True,
             text=True,
             check=False,
-            timeout=240,
+            timeout=400,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         if words[0] == "down" and self.process is not None:
-            self.process.wait(10)
+            self.process.wait(120)
             self.process = None
         return done
 
@@ -200,7 +200,7 @@ class Installation:
         with self.api() as api:
             return list(api.pages("/builds", Build, {"repository": slug} if slug else {}))
 
-    def ended(self, slug: str, number: int = 1, *, seconds: float = 120.0) -> Build:
+    def ended(self, slug: str, number: int = 1, *, seconds: float = 400.0) -> Build:
         """A build once it has ended."""
 
         def ask() -> Build | None:
@@ -235,7 +235,7 @@ class Copy:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
