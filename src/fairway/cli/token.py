@@ -8,11 +8,9 @@ from fairway.cli import get as getting
 from fairway.cli import kinds, output
 from fairway.cli.session import SECONDS, Session, confirm, connected, dry_run_option, yes_option
 from fairway.client.wire.who import NewToken, Token, TokenCreate
+from fairway.model.token import TokenScope
 
-SCOPES = (
-    "repo:read", "repo:write", "repo:admin", "build:read", "build:write", "registry:pull",
-    "registry:push", "secret:write", "cluster:read", "cluster:write", "runner", "admin",
-)  # fmt: skip
+SCOPES = [str(one) for one in TokenScope]
 
 
 @click.group("token")
