@@ -9,10 +9,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import text
 
 from fairway.store.database import Database, sqlite_url
 from fairway.store.schema import metadata
+
+# How long an example takes says how busy the machine is. In CI the examples are always the same.
+settings.register_profile(
+    "fairway",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
+settings.load_profile("fairway")
 
 POSTGRES = os.environ.get("FAIRWAY_TEST_POSTGRES", "")
 KINDS = [

@@ -142,9 +142,7 @@ def copies(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(words=st.lists(st.sampled_from(_WORDS), max_size=14))
 def test_whatever_happens_only_what_was_green_comes_in(copies: Path, words: list[str]) -> None:
     path = copies / "one.db"

@@ -234,7 +234,7 @@ def test_a_path_as_the_container_would_see_it_is_understood(job: Any) -> None:
     assert made.context == "web"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=list(HealthCheck))
 @given(path=st.lists(st.sampled_from(["..", ".", "a", "/", "//", "b c", "~"]), max_size=6))
 def test_no_path_leads_out_by_its_own_words(job: Any, path: list[str]) -> None:
     text = "/".join(path)
