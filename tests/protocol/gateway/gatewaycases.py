@@ -165,7 +165,7 @@ spec:
     retry: {attempts: 2, codes: [500, 503], backoff: 10ms}
     backendRefs: [{name: a, port: 80}]
   - matches: [{path: {value: /again}}]
-    timeouts: {backendRequest: 500ms}
+    timeouts: {backendRequest: 1500ms}
     retry: {attempts: 2, backoff: 1ms}
     backendRefs: [{name: a, port: 80}]
   - matches: [{path: {value: /mirror}}]

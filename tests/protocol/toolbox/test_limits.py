@@ -21,7 +21,8 @@ from fairway.native.wire import Limits, Request
 
 MB = 1024 * 1024
 SHORT = Limits(deadline_s=0.5)
-SMALL = Limits(memory_bytes=100 * MB)
+LONG = Limits(deadline_s=600, queue_s=600)  # as long as a loaded machine takes
+SMALL = Limits(memory_bytes=100 * MB, deadline_s=600)
 ROUNDS = "{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}"
 ENDLESS = GoTemplate(templates={"a": ROUNDS})
 
@@ -110,7 +111,7 @@ async def test_a_script_is_ended_after_its_steps(toolbox: Toolbox):
 
 async def test_calls_beside_a_runaway_are_answered(toolbox: Toolbox):
     async with asyncio.TaskGroup() as group:
-        bad = [group.create_task(toolbox.ask(ENDLESS)) for _ in range(4)]
+        bad = [group.create_task(toolbox.ask(ENDLESS, limits=LONG)) for _ in range(4)]
         for number in range(30):
             assert await toolbox.ask(Expr(source=f"{number} * 2")) == number * 2
         assert not any(task.done() for task in bad)
@@ -131,7 +132,7 @@ async def test_a_hundred_calls_at_once_are_all_answered(toolbox: Toolbox, tmp_pa
 
     async def one(number: int) -> bool:
         asked = HelmTemplate(chart="web", release=f"r{number}")
-        made = await toolbox.ask(asked, folder=tmp_path)
+        made = await toolbox.ask(asked, folder=tmp_path, limits=LONG)
         return f"name: r{number}\n" in made.manifest
 
     async with asyncio.TaskGroup() as group:
@@ -142,7 +143,7 @@ async def test_a_hundred_calls_at_once_are_all_answered(toolbox: Toolbox, tmp_pa
 async def test_a_call_that_finds_no_worker_in_time_is_busy(own_server: Server):
     toolbox = Toolbox(own_server)
     async with asyncio.TaskGroup() as group:
-        busy = [group.create_task(toolbox.ask(ENDLESS)) for _ in range(8)]
+        busy = [group.create_task(toolbox.ask(ENDLESS, limits=LONG)) for _ in range(8)]
         await _until(lambda: len(workers(own_server)) == 8)
         assert {await _asks(toolbox) for _ in range(3)} == {"busy"}
         for task in busy:
@@ -177,7 +178,7 @@ async def test_a_cancelled_call_ends_its_worker(own_server: Server):
     assert await toolbox.ask(Expr(source="1")) == 1
     before = workers(own_server)
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(toolbox.ask(ENDLESS))
+        task = group.create_task(toolbox.ask(ENDLESS, limits=LONG))
         await _until(lambda: len(workers(own_server)) == 2)  # one more, because that one is busy
         task.cancel()
     await _until(lambda: not set(before) & set(workers(own_server)))
@@ -189,7 +190,7 @@ async def test_a_killed_worker_is_replaced_and_the_call_repeated(own_server: Ser
     assert await toolbox.ask(Expr(source="1")) == 1
     slow = Lua(script="for i = 1, 30000000 do end return 7", steps=2**40)
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(toolbox.ask(slow))
+        task = group.create_task(toolbox.ask(slow, limits=LONG))
         await _until(lambda: len(workers(own_server)) == 2)  # one more, because that one is busy
         for pid in workers(own_server):
             os.kill(pid, signal.SIGKILL)
