@@ -37,7 +37,7 @@ def url(people: People, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 @pytest.fixture
 def nobody(url: str) -> Iterator[httpx.Client]:
     """A client without credentials."""
-    with httpx.Client(base_url=url) as client:
+    with httpx.Client(base_url=url, timeout=90) as client:
         yield client
 
 
@@ -285,6 +285,6 @@ def test_behind_a_proxy_the_realm_is_what_the_client_sees(
     deps = our_deps(tmp_path, access=People(), behind_proxy=behind_proxy)
     headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "hub.example.org"}
     with served(registry_app(deps)) as url:
-        asked = challenge(httpx.get(f"{url}/v2/", headers=headers))
+        asked = challenge(httpx.get(f"{url}/v2/", headers=headers, timeout=90))
     assert asked["realm"] == (realm or f"{url}/v2/token")
     deps.db.close()

@@ -55,7 +55,7 @@ async def test_the_greeting_is_kept_and_says_nothing_to_whoever_may_not_see_the_
     await git("push", host.remote("tide/app"), "main")
     where = "/tide/{}.git/info/refs?service=git-upload-pack"
     me, second = ("any", host.token), {"Git-Protocol": "version=2"}
-    async with httpx.AsyncClient(base_url=host.url) as http:
+    async with httpx.AsyncClient(base_url=host.url, timeout=90) as http:
         made, kept = [
             await http.get(where.format("app"), auth=me, headers=second) for _ in range(2)
         ]
@@ -75,7 +75,7 @@ async def test_only_a_push_that_makes_its_repository_gets_the_greeting_without_r
     await git.init()
     where = "/tide/{}.git/info/refs?service=git-receive-pack"
     me, second = ("any", host.token), {"Git-Protocol": "version=2"}
-    async with httpx.AsyncClient(base_url=host.url) as http:
+    async with httpx.AsyncClient(base_url=host.url, timeout=90) as http:
         made = await http.get(where.format("new"), auth=me, headers=second)
         assert b"capabilities^{}" in made.content
         for name in ("one", "two"):

@@ -142,7 +142,7 @@ async def test_a_signed_hook_wakes_and_a_commit_is_announced_once(
     async with (
         background(mirror.controller.run()),
         serving(mirror.hooks) as url,
-        httpx.AsyncClient() as http,
+        httpx.AsyncClient(timeout=90) as http,
     ):
         await polled.wait(90)
         await git("push", "-q", mirror.elsewhere.remote(SLUG), "main")
@@ -193,7 +193,7 @@ async def test_a_hook_that_is_not_signed_wakes_nobody(
     await mirror.remotes.new_hook_secret(SYSTEM, SLUG)
     await mirror.controller.poll(await mirror.row())
     encoded = {name: value.encode("latin-1") for name, value in headers.items()}
-    async with serving(mirror.hooks) as url, httpx.AsyncClient() as http:
+    async with serving(mirror.hooks) as url, httpx.AsyncClient(timeout=90) as http:
         answer = await http.post(f"{url}/hooks/{slug}", content=b"{}", headers=encoded)
     assert answer.status_code == status
     assert (await mirror.row()).polled is not None
@@ -202,7 +202,7 @@ async def test_a_hook_that_is_not_signed_wakes_nobody(
 async def test_a_hook_signed_for_another_body_is_refused(mirror: Mirror) -> None:
     await mirror.set()
     secret = (await mirror.remotes.new_hook_secret(SYSTEM, SLUG)).reveal()
-    async with serving(mirror.hooks) as url, httpx.AsyncClient() as http:
+    async with serving(mirror.hooks) as url, httpx.AsyncClient(timeout=90) as http:
         headers = {"X-Hub-Signature-256": signed(secret, b"{}")}
         answer = await http.post(f"{url}/hooks/{SLUG}", content=b"{} ", headers=headers)
         assert answer.status_code == 401

@@ -43,7 +43,7 @@ async def member(host: GitHost, login: str, role: Role, *scopes: TokenScope) -> 
 
 async def test_without_a_token_git_is_asked_for_one(host: GitHost, git: Git) -> None:
     await filled(host, git)
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=90) as http:
         answer = await http.get(host.url + "/tide/app.git/info/refs?service=git-upload-pack")
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith('Basic realm="Fairway"')
@@ -126,7 +126,7 @@ async def test_a_token_for_reading_does_not_push(host: GitHost, git: Git) -> Non
 )
 async def test_hostile_paths_lead_nowhere(host: GitHost, git: Git, path: str, status: int) -> None:
     await filled(host, git)
-    async with httpx.AsyncClient(auth=("any", host.token)) as http:
+    async with httpx.AsyncClient(auth=("any", host.token), timeout=90) as http:
         answer = await http.get(httpx.URL(host.url, raw_path=path.encode()))
         if "/../tide" in path:
             assert answer.status_code in {status, 404}
@@ -241,7 +241,7 @@ async def test_a_push_that_cannot_be_read_never_reaches_git(
     host: GitHost, body: bytes, packed: bool
 ) -> None:
     headers = {"content-encoding": "gzip"} if packed else {}
-    async with httpx.AsyncClient(auth=("any", host.token)) as http:
+    async with httpx.AsyncClient(auth=("any", host.token), timeout=90) as http:
         answer = await http.post(
             host.url + "/tide/app.git/git-receive-pack",
             content=gzip.compress(body) if packed else body,
@@ -257,7 +257,7 @@ async def test_a_gzip_push_is_judged_like_any_other(host: GitHost, git: Git) -> 
     await git("push", host.remote("tide/app"), "main:stable")
     await protect(host)
     body = push_body(first.encode() + b" " + ZERO + b" refs/heads/stable" + CAPABLE)
-    async with httpx.AsyncClient(auth=("any", host.token)) as http:
+    async with httpx.AsyncClient(auth=("any", host.token), timeout=90) as http:
         answer = await http.post(
             host.url + "/tide/app.git/git-receive-pack",
             content=gzip.compress(body),

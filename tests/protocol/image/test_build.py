@@ -163,7 +163,7 @@ async def test_what_the_tag_names_is_an_annotated_manifest_of_that_digest(
     docker: Docker, box: str, ask: Ask, registry: str
 ) -> None:
     (one,), _log = await build(docker, ask(f"FROM {box}\nRUN echo >/x\n"))
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=90) as http:
         url = f"http://{registry}/v2/{one.repository}/manifests/1"
         answer = await http.get(url, headers={"Accept": MANIFEST})
     assert answer.headers["docker-content-digest"] == one.digest
@@ -259,7 +259,7 @@ async def test_a_dry_run_pushes_nothing(docker: Docker, box: str, ask: Ask) -> N
     assert built == []
     assert "dry run" in log
     path = request.targets[0].written.removesuffix(":1")
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=90) as http:
         answer = await http.get(f"http://{request.registry}/v2/{path}/manifests/1")
     assert answer.status_code == 404
 

@@ -52,7 +52,7 @@ def test_tls_for_the_command_line_git_curl_and_httpx(
         curl = served.run("curl", "-s", "--cacert", str(ca), f"{url}/healthz")
         assert json.loads(curl.stdout) == {"status": "alive"}
         trust = ssl.create_default_context(cafile=str(ca))
-        challenge = httpx.get(f"{url}/v2/", verify=trust, trust_env=False)
+        challenge = httpx.get(f"{url}/v2/", verify=trust, trust_env=False, timeout=90)
         realm = f'Bearer realm="{url}/v2/token"'
         assert challenge.headers["www-authenticate"].startswith(realm)
         unknown = served.run("curl", "-sS", f"{url}/healthz", SSL_CERT_FILE="")
@@ -101,7 +101,7 @@ def test_behind_a_proxy_clients_are_sent_where_they_came_from(served: Served) ->
     outside = "https://fairway.example"
     with (
         served.running("--behind-proxy", "--external-url", outside) as url,
-        httpx.Client(base_url=url, trust_env=False) as client,
+        httpx.Client(base_url=url, trust_env=False, timeout=90) as client,
     ):
         forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "fairway.example"}
         answer = client.get("/v2/", headers=forwarded)
@@ -121,7 +121,7 @@ def test_behind_a_proxy_clients_are_sent_where_they_came_from(served: Served) ->
 def test_forwarded_headers_are_believed_from_a_proxy_only(served: Served) -> None:
     with served.running() as url:
         forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
-        answer = httpx.get(f"{url}/v2/", headers=forged, trust_env=False)
+        answer = httpx.get(f"{url}/v2/", headers=forged, trust_env=False, timeout=90)
         assert "evil" not in answer.headers["www-authenticate"]
 
 
@@ -186,5 +186,5 @@ def test_two_people_at_one_port_are_told_apart(served: Served) -> None:
 
 def test_it_listens_at_ipv6_addresses(served: Served) -> None:
     with served.running("--listen", "[::1]"):
-        answer = httpx.get(f"http://[::1]:{served.port}/healthz", trust_env=False)
+        answer = httpx.get(f"http://[::1]:{served.port}/healthz", trust_env=False, timeout=90)
         assert answer.json() == {"status": "alive"}
