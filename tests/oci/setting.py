@@ -12,8 +12,10 @@ from fairway.store.schema import metadata
 
 
 def our_deps(folder: Path, **more: object) -> Deps:
-    """A registry of ours in a folder."""
-    database = Database(sqlite_url(folder / "registry.db"), durable=False)
-    metadata.create_all(database.engine)
+    """A registry of ours in a folder. `more`: fields of `Deps`; a `db` has its tables already."""
     given = {"access": Open(), "key": bytes(32), **more}
-    return Deps(db=database, blobs=Folder(folder / "blobs"), **given)  # type: ignore[arg-type]
+    if "db" not in given:
+        database = Database(sqlite_url(folder / "registry.db"), durable=False)
+        metadata.create_all(database.engine)
+        given["db"] = database
+    return Deps(blobs=Folder(folder / "blobs"), **given)  # type: ignore[arg-type]
