@@ -1,6 +1,4 @@
-"""An environment's part of the registry, as real clients meet it: who may reads it, promotions alone
-write it.
-"""
+"""An environment's part of the registry as real clients meet it: promotions alone write it."""
 
 from __future__ import annotations
 
