@@ -117,7 +117,7 @@ async def door(
     shutil.copyfile(sqlite_template, path)
     database = Database(sqlite_url(path), durable=False)
     made = Door(native, tmp_path, people=People(database), server=api_server)
-    client = dial(target(api_server), timeout_s=10)
+    client = dial(target(api_server), timeout_s=90)
     await prepare(client)
     await client.close()
     ready = asyncio.Event()

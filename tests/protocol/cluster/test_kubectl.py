@@ -11,6 +11,7 @@ import pytest
 from fairway.model.scope import SYSTEM
 from fairway.model.token import TokenScope
 from fairway.store import audit
+from fairway.testing.waiting import eventually
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(180)]
 
@@ -55,10 +56,15 @@ async def test_who_has_no_rights_in_the_cluster_is_told_so_by_the_cluster(door: 
     assert (code, 'User "fairway:max" cannot list resource "secrets"' in out) == (1, True)
     code, out = await door.kubectl(config, "create", "namespace", "mine")
     assert code == 1
-    assert entries(door)[-2:] == [
+    wanted = [
         ("max", "cluster.create", "cluster/local/-/namespaces/mine"),
         ("max", "cluster.refused", "cluster/local/-/namespaces/mine"),
     ]
+
+    async def written() -> bool:  # after the answer has gone to its client
+        return entries(door)[-2:] == wanted
+
+    await eventually("both entries", written)
 
 
 async def test_a_role_in_an_organisation_is_a_group_in_the_cluster(door: Any) -> None:
