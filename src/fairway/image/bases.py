@@ -65,7 +65,10 @@ class Bases:
                 return found
         if request.mirror and not parts.host:
             host = request.mirror.split("://")[-1].rstrip("/")
-            return await self._pinned(host, parts) or name
+            found = await self._pinned(host, parts)
+            if not found:
+                await self._say(f"the mirror {host} does not give the Engine {name}")
+            return found or name
         return name
 
     async def _pinned(self, host: str, parts: ImageName) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from fairway.docker.client import Docker, EngineRefused
 from fairway.image.bases import auth_for
+from fairway.image.sending import distrusts, send
 from fairway.kit import clock
 from fairway.kit.aio import shielded
 from fairway.kit.secret import Secret
@@ -109,14 +110,21 @@ async def _push_one(
             if isinstance(aux, dict):
                 digest = str(aux.get("Digest", digest))
     except EngineRefused as refused:
-        raise InvalidInput(
-            f"{name} was not pushed: {refused.message}",
-            code="push-refused",
-            remedy="look at the registry's rights and at the step's user name and password",
-        ) from refused
+        if not (request.insecure and distrusts(refused.message)):
+            raise _refusal(name, refused) from refused
+        digest = await send(docker, f"{name.repository}:{tag}", name, auth=auth)
     if not digest:
         raise Unavailable(f"the push of {name} ended without a digest", code="push-cut")
     return await _annotated(request, name, log, pushed=digest, auth=auth, ours=ours)
+
+
+def _refusal(name: ImageName, refused: EngineRefused) -> InvalidInput:
+    remedy = "look at the registry's rights and at the step's user name and password"
+    if distrusts(refused.message):
+        remedy = "the step's setting `insecure: true` allows plain HTTP and unknown certificates"
+    return InvalidInput(
+        f"{name} was not pushed: {refused.message}", code="push-refused", remedy=remedy
+    )
 
 
 async def _annotated(

@@ -68,9 +68,13 @@ class Account(httpx.Auth):
             yield request
 
 
-def client(host: str, auth: Secret | None, timeout_s: float) -> httpx.AsyncClient:
-    """A client of one registry. This machine's own needs no certificate, as engines have it."""
-    trust = False if is_loopback(host) else ssl.create_default_context()
+def client(
+    host: str, auth: Secret | None, timeout_s: float, *, insecure: bool = False
+) -> httpx.AsyncClient:
+    """A client of one registry. This machine's own needs no certificate, as engines have it, nor
+    one that may be `insecure`.
+    """
+    trust = False if insecure or is_loopback(host) else ssl.create_default_context()
     return httpx.AsyncClient(auth=Account(auth), timeout=timeout_s, trust_env=False, verify=trust)
 
 
@@ -116,7 +120,7 @@ async def annotate(
     Raises `Unavailable` (`registry-unavailable`), `InvalidInput` (`push-refused`).
     """
     try:
-        async with client(host, auth, 60) as http:
+        async with client(host, auth, 60, insecure=insecure) as http:
             url = f"{await base_url(http, host, insecure=insecure)}/v2/{path}/manifests/{tag}"
             accept = f"{_OCI_MANIFEST}, {_DOCKER_MANIFEST}"
             answer = await http.get(url, headers={"Accept": accept})

@@ -28,7 +28,7 @@ class Upload:
     ) -> None:
         self._host, self._path, self._insecure = host, path, insecure
         self._url = ""
-        self._http = client(host, auth, 300)
+        self._http = client(host, auth, 300, insecure=insecure)
 
     async def __aenter__(self) -> Upload:
         try:

@@ -31,12 +31,12 @@ def _begun(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509.C
     )
 
 
-def write(folder: Path) -> tuple[Path, Path, Path]:
+def write(folder: Path, address: str = "127.0.0.1") -> tuple[Path, Path, Path]:
     """(authority, certificate, key) as PEM files; the certificate is for this machine alone."""
     root, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     always = x509.BasicConstraints(ca=True, path_length=None)
     authority = _begun("authority", "authority", root).add_extension(always, critical=True)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(address))]
     server = _begun("fairway", "authority", own).add_extension(
         x509.SubjectAlternativeName(names), critical=False
     )
