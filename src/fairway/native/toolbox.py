@@ -173,6 +173,7 @@ _PATHS: Final = (
     "files",
     "library_paths",
 )
+_BESIDE: Final = ("env_files", "files")  # relative to the request's `directory`
 
 
 def checked(request: Request[Any], folder: Path | None) -> str:
@@ -182,8 +183,9 @@ def checked(request: Request[Any], folder: Path | None) -> str:
     """
     for name in _PATHS:
         given = getattr(request, name, ())
+        beside = getattr(request, "directory", "") if name in _BESIDE else ""
         for path in (given,) if isinstance(given, str) else given:
-            if _leads_out(path):
+            if _leads_out(str(PurePosixPath(beside, path))):
                 raise InvalidInput(
                     f"{path} leads out of the folder", code="outside-folder", where=path
                 )

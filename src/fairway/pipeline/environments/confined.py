@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,12 +27,12 @@ class ConfinedResolver:
         """As `Resolver`. What a file reads outside of the workspace is refused."""
         root = asked.confined
         request = Compose(
-            files=tuple(_below(file, root) for file in asked.files),
+            files=_beside(asked.files, asked.folder),
             project=asked.project,
             directory=_below(asked.folder, root),
             profiles=asked.profiles,
             environment=tuple(f"{key}={text}" for key, text in visible(asked.environment).items()),
-            env_files=tuple(_below(file, root) for file in asked.env_files),
+            env_files=_beside(asked.env_files, asked.folder),
         )
         try:
             found = await self._toolbox.ask(request, folder=root)
@@ -43,6 +45,11 @@ class ConfinedResolver:
 
 def _below(path: Path, root: Path) -> str:
     return str(path.relative_to(root))
+
+
+def _beside(files: Sequence[Path], folder: Path) -> tuple[str, ...]:
+    """Paths as the toolbox has them: relative to where it works."""
+    return tuple(os.path.relpath(file, folder) for file in files)
 
 
 def _escaped(value: Any) -> Any:

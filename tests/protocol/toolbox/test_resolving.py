@@ -1,0 +1,34 @@
+"""Compose files that nobody vouches for, as pipelines name them: anywhere in the repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolboxcharts import write
+
+from fairway.native.toolbox import Toolbox
+from fairway.pipeline.environments.confined import ConfinedResolver
+from fairway.pipeline.environments.resolve import Asked
+
+
+async def nobody_is_told(_words: str) -> None: ...
+
+
+async def test_a_file_in_a_folder_below_is_found_with_its_variables(
+    toolbox: Toolbox, tmp_path: Path
+) -> None:
+    folder = tmp_path / "stack"
+    write(folder / "compose.yaml", "services: {web: {image: 'web:${TAG}', build: ..}}\n")
+    write(folder / "some.env", "TAG=7\n")
+    write(tmp_path / "more.yaml", "services: {web: {command: [run]}}\n")
+    asked = Asked(
+        folder=folder,
+        files=(folder / "compose.yaml", tmp_path / "more.yaml"),
+        project="demo",
+        confined=tmp_path,
+        env_files=(folder / "some.env",),
+    )
+    found = await ConfinedResolver(toolbox).resolve(asked, nobody_is_told)
+    web = found.model["services"]["web"]
+    assert (web["image"], web["command"]) == ("web:7", ["run"])
+    assert web["build"]["context"] == str(tmp_path)
