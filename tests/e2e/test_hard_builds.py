@@ -78,11 +78,11 @@ def test_an_unknown_image_is_named_and_nothing_else_runs(system: Installation, p
 
 
 def test_a_step_that_never_ends_meets_its_limit(system: Installation, pushed: Any) -> None:
-    limited = step("endless", "echo begun", "sleep 1000", more="  x-fairway: {timeout: 1s}\n")
+    limited = step("endless", "echo begun", "sleep 1000", more="  x-fairway: {timeout: 5s}\n")
     build = system.ended(pushed({".drone.yml": pipeline(limited, step("after", "echo no"))}))
     assert build.status == "failed"
     assert outcomes(build) == {"clone": "passed", "endless": "failed", "after": "skipped"}
-    assert "limit of 1 s" in words(build)
+    assert "limit of 5 s" in words(build)
     assert b"begun" in system.raw_log(build.repository, 1, 1, 2)
 
 

@@ -61,7 +61,7 @@ class Contained(Ground):
         self.docker("run", *keep, *words, "-v", f"{self.data}:{self.data}", self.image, *given)
 
     def _await_ready(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             try:
                 if httpx.get(f"{self.url}/readyz").status_code == 200:

@@ -67,7 +67,7 @@ def test_failure_fast_ends_what_runs_beside_it(ground: Ground) -> None:
         - {name: start, image: busybox, commands: [echo go]}
         - name: bad
           image: busybox
-          commands: [sleep 1, exit 1]
+          commands: [sleep 4, exit 1]
           failure: fast
           depends_on: [start]
         - {name: long, image: busybox, commands: [sleep 600], depends_on: [start]}
