@@ -22,7 +22,7 @@ from msgspec import Struct
 from fairway.kit import processes
 from fairway.model.errors import Unavailable
 
-_START_S: Final = 20.0
+_START_S: Final = 60.0
 _END_S: Final = 5.0
 _SOCKET: Final = "socket"
 _RECORD: Final = "process.json"

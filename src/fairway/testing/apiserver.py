@@ -25,7 +25,7 @@ from fairway.kit.net import free_port
 from fairway.kit.secret import Secret
 from fairway.kube.connection import Connection
 
-_READY_S: Final = 60.0
+_READY_S: Final = 180.0
 _POLL_S: Final = 0.05
 _END_S: Final = 10.0
 _HOST: Final = "127.0.0.1"

@@ -19,7 +19,7 @@ from fairway.kit.net import free_port
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 _BACKLOG: Final = 1024
-_TRIES: Final = 500
+_TRIES: Final = 9000
 _PAUSE_S: Final = 0.01
 
 
