@@ -30,11 +30,11 @@ def main() -> None:
 def measured(ground: Shop, number: int) -> float:
     """Seconds of one change."""
     ground.change()
-    former = said(ground.version - 1)
+    former, before = said(ground.version - 1), ground.newest("production")
     with visiting(ground.place.http, HOST, callers=2, pause_s=0.05) as visitors:
         at, began = time.time(), time.perf_counter()
         ground.push()
-        ground.until_passed("production")
+        ground.until_passed("production", before)
         took = time.perf_counter() - began
         time.sleep(1)
         last = visitors.last(former, began)

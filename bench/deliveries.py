@@ -77,7 +77,7 @@ class Shop:
         self._begin("environments")
         self._apply("delivery.yaml")
         self._begin("web")
-        self.until_passed("production")
+        self.until_passed("production", 0)
 
     def _apply(self, name: str) -> None:
         self.place.cli("apply", "-f", "-", given=self._filled(_FOLDER / name))
@@ -150,18 +150,21 @@ class Shop:
         found = self.get("/promotions", environment=environment, service="web", limit=10)
         return list(found["items"])
 
-    def until_passed(self, environment: str, *, kind: str = "promotion", count: int = 0) -> Json:
-        """Wait until a promotion has passed there: the newest, of `count` at least."""
-        want = count or self.version + 1
+    def newest(self, environment: str) -> int:
+        """The number of the newest promotion there; 0 where there is none."""
+        return int(next((one["id"] for one in self.promotions(environment)), 0))
+
+    def until_passed(self, environment: str, after: int, kind: str = "promotion") -> Json:
+        """Wait until a promotion that is newer than `after` has passed there."""
         end = time.perf_counter() + _WAIT_S
         while True:
-            found = self.promotions(environment)
-            last = found[0] if len(found) >= want else {}
-            if (last.get("state"), last.get("kind")) == ("passed", kind):
+            last = next(iter(self.promotions(environment)), {})
+            ours = bool(last) and last["id"] > after
+            if ours and (last["state"], last["kind"]) == ("passed", kind):
                 return last
-            failed = last.get("state") in {"failed", "rejected", "cancelled"}
+            failed = ours and last["state"] in {"failed", "rejected", "cancelled"}
             if failed or time.perf_counter() > end:
-                raise RuntimeError(f"{environment}: {json.dumps(last or self._told())}")
+                raise RuntimeError(f"{environment}: {json.dumps(self._told())}")
             time.sleep(0.05)
 
     def _told(self) -> Json:

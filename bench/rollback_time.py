@@ -22,8 +22,9 @@ def main() -> None:
     """Run it."""
     with shop() as ground:
         ground.change()
+        before = ground.newest("production")
         ground.push()
-        ground.until_passed("production")
+        ground.until_passed("production", before)
         found = [measured(ground, number) for number in range(ROUNDS)]
     finish("rollback-time", found, [1.0], BAR, unit="s")
 
@@ -31,14 +32,14 @@ def main() -> None:
 def measured(ground: Shop, number: int) -> float:
     """Seconds of one rollback; then the version that was left is promoted again."""
     bad, good = said(ground.version), said(ground.version - 1)
-    before = len(ground.promotions("production"))
+    before = ground.newest("production")
     time.sleep(_GONE_S)
     with visiting(ground.place.http, HOST) as visitors:
         time.sleep(1)
         began = time.perf_counter()
         ground.place.cli("rollback", "web", "--env", "production", "--why", "measured")
         command = time.perf_counter() - began
-        left = ground.until_passed("production", kind="rollback", count=before + 1)
+        left = ground.until_passed("production", before, "rollback")
         whole = time.perf_counter() - began
         time.sleep(1)
         took = visitors.last(bad, began)

@@ -18,6 +18,7 @@ BAR = "<= 0"
 NEEDS = ("native",)
 COUNT = 10
 _DELAY_S = 5
+_ALONE_S = 30.0
 _END_S = _DELAY_S + 5  # the last old version goes, too
 _STEPS: list[Json] = [
     {"setWeight": 20}, {"pause": {"duration": 1}}, {"setWeight": 60}, {"pause": {"duration": 1}},
@@ -57,15 +58,25 @@ def gone_through(site: Site, visitors: Visitors) -> None:
         version = site.next()
         site.until(healthy)
         took = time.perf_counter() - began
-        time.sleep(0.5)
-        last = {one.said for one in visitors.since(time.perf_counter() - 0.3)}
+        late = alone(visitors, version)
         print(
-            f"{site.name} {number + 1}: {took:.1f} s, {len(visitors.answers)} requests,"
-            f" {len(visitors.failures)} failed",
+            f"{site.name} {number + 1}: {took:.1f} s, alone {late:.1f} s later;"
+            f" {len(visitors.answers)} requests, {len(visitors.failures)} failed",
             flush=True,
         )
-        if last - {"", version}:
-            raise RuntimeError(f"visitors of {site.name} still get {last}, not only {version}")
+
+
+def alone(visitors: Visitors, version: str) -> float:
+    """Wait until visitors see this version and no other; seconds until the last other answer."""
+    began = time.perf_counter()
+    while True:
+        time.sleep(0.5)
+        now = time.perf_counter()
+        seen = {one.said for one in visitors.since(now - 0.5)} - {""}
+        if seen == {version}:
+            return max(0.0, now - 0.5 - began)
+        if now - began > _ALONE_S:
+            raise TimeoutError(f"{now - began:.0f} s later visitors get {seen}, not {version}")
 
 
 if __name__ == "__main__":
