@@ -9,6 +9,8 @@ from msgspec import Struct, field
 
 TRAILER: Final = "Fairway-Delivery"
 """Of commits that Fairway writes itself: they start no pipeline, and GitOps follows them."""
+TRIAL: Final = "fairway-chart-"
+"""How namespaces begin in which a chart is only tried: what happens there is nobody's news."""
 
 
 class ReleaseState(StrEnum):

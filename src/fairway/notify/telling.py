@@ -26,6 +26,8 @@ class Telling:
 
     async def tell(self, event: Event, _key: str) -> None:
         """Idempotent: the same event again changes nothing."""
+        if not await self._database.read(channels.rules):
+            return
         if await self._database.write(_tell, event, self._url):
             self._wake.set()
 
@@ -54,7 +56,7 @@ def along(db: Connection, known: Sequence[Channel], tidings: Tidings) -> set[str
     told = set()
     for channel in known:
         found = messages.deployment(db, channel.id, tidings.place.application)
-        if found is None:
+        if found is None or wanted.apart(found, tidings):
             continue
         told.add(channel.name)
         changed = wanted.along(found, tidings)

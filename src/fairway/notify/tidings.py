@@ -15,7 +15,7 @@ from fairway.model.events import (
     RolloutChanged,
 )
 from fairway.model.notice import Content, Detail, Outcome, Topic
-from fairway.model.release import PromotionKind, PromotionState, ReleaseState
+from fairway.model.release import TRIAL, PromotionKind, PromotionState, ReleaseState
 from fairway.model.status import Status
 
 _SHORT: Final = 12  # characters of a digest or a commit
@@ -70,7 +70,7 @@ def of(event: Event, url: str, *, build: BuildFacts | None = None) -> Tidings | 
             return _release(event, url)
         case PromotionChanged():
             return _promotion(event, url)
-        case RolloutChanged():
+        case RolloutChanged() if not event.namespace.startswith(TRIAL):
             return _rollout(event, url)
     return None
 

@@ -77,10 +77,21 @@ def later(
     return _hushed(changed, channel, transitions=transitions, last=last)
 
 
+def apart(deployment: Message, tidings: Tidings) -> bool:
+    """Whether a rollout is another story than its newest deployment: it was well, and is no more.
+
+    A deployment ends as soon as its rollout is seen to have arrived, which may be before the
+    rollout's own news of that come: these are no story of their own.
+    """
+    outcomes = (deployment.content.outcome, tidings.content.outcome)
+    return outcomes == (Outcome.SUCCESS, Outcome.FAILURE)
+
+
 def along(before: Message, tidings: Tidings) -> Message | None:
     """A deployment's message with news of its rollout; None where they are none."""
     details = _more(before.details, tidings.detail)
-    progress = tidings.content.lines[0]
+    over = before.content.outcome is not Outcome.OPEN
+    progress = before.progress if over else tidings.content.lines[0]
     if (before.progress, before.details) == (progress, details):
         return None
     wanted = before.wanted + (before.progress != progress)

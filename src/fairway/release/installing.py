@@ -18,6 +18,7 @@ from fairway.kit.aio import shielded
 from fairway.kube import Kube, Selection
 from fairway.kube.kind import CONFIG_MAP, NAMESPACE, SECRET
 from fairway.model.errors import FairwayError, InvalidInput, Unavailable
+from fairway.model.release import TRIAL
 from fairway.release import arrival, keys
 
 _LOOK_S: Final = 0.2
@@ -73,7 +74,7 @@ async def _namespace(kube: Kube, owner: str) -> AsyncIterator[str]:
     mark = hashlib.sha256(owner.encode()).hexdigest()[:16]
     for left in await kube.list(NAMESPACE, Selection(labels=f"{LABEL}={mark}")):
         await kube.delete(NAMESPACE, left["metadata"]["name"])
-    name = f"fairway-chart-{secrets.token_hex(6)}"
+    name = f"{TRIAL}{secrets.token_hex(6)}"
     await kube.create(NAMESPACE, {"metadata": {"name": name, "labels": {LABEL: mark}}})
     try:
         yield name

@@ -20,11 +20,10 @@ def find(db: Connection, channel: int, key: str) -> Message | None:
 
 
 def deployment(db: Connection, channel: int, application: str) -> Message | None:
-    """The newest deployment by this Application that has not ended yet."""
+    """The newest deployment by this Application, on its way or ended."""
     query = (
         select(message)
         .where(message.c.channel == channel, message.c.application == application)
-        .where(message.c.outcome == str(Outcome.OPEN))
         .order_by(message.c.id.desc())
         .limit(1)
     )

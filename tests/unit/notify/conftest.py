@@ -69,11 +69,16 @@ class Chat:
         await self.telling.tell(event, "event/1")
 
     async def roll(
-        self, phase: str, weight: int, application: str = "catalogue-production"
+        self,
+        phase: str,
+        weight: int,
+        application: str = "catalogue-production",
+        *,
+        namespace: str = "production",
     ) -> None:
         event = RolloutChanged(
             cluster="home",
-            namespace="production",
+            namespace=namespace,
             name="catalogue",
             uid="u1",
             revision=2,

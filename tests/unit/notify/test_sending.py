@@ -11,6 +11,7 @@ from fairway.kit import clock
 from fairway.kit.secret import Secret
 from fairway.model.errors import InvalidInput, NotFound
 from fairway.model.notice import ChannelKind
+from fairway.model.release import TRIAL
 from fairway.notify import keeping
 from fairway.notify.channel import Answer
 from fairway.notify.channels.webhook import signature
@@ -274,12 +275,28 @@ async def test_a_rollout_is_told_in_the_message_of_the_deployment_that_brought_i
     root = chat.workspace.roots("C1")[0]
     assert "████░░░░░░ 40 %, step 2 of 5" in root["attachments"][0]["text"]
     await chat.hear("passed")
-    await chat.roll("Healthy", 100)
+    await chat.roll("Healthy", 100)  # its own news come last, as often as not
     await settled(chat)
-    first, late = chat.workspace.roots("C1")
+    (first,) = chat.workspace.roots("C1")
     assert "%" not in first["attachments"][0]["text"]
-    assert len(chat.workspace.thread(first["ts"])) == 4
-    assert "Healthy" in late["text"]  # nothing was under way any more
+    assert "Healthy" in chat.workspace.thread(first["ts"])[-1]["text"]
+
+
+async def test_a_rollout_that_falls_ill_after_its_deployment_has_a_message_of_its_own(
+    chat: Chat,
+) -> None:
+    await chat.hear("passed")
+    await chat.roll("Degraded", 100)
+    await settled(chat)
+    first, ill = chat.workspace.roots("C1")
+    assert "passed" in first["text"]
+    assert "Degraded" in ill["text"]
+
+
+async def test_a_chart_that_is_only_tried_is_nobodys_news(chat: Chat) -> None:
+    await chat.roll("Degraded", 0, application="", namespace=f"{TRIAL}1234")
+    await settled(chat)
+    assert chat.workspace.roots("C1") == []
 
 
 async def test_a_rollout_that_no_deployment_brought_has_a_message_of_its_own(chat: Chat) -> None:
