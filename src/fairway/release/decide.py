@@ -116,11 +116,21 @@ def decide(lane: Lane, now: int) -> Decision:
 def _when_free(promotion: Promotion, busy: Promotion | None, lane: Lane) -> list[Action]:
     if busy is None:
         return [Start(promotion.id)]
-    version = lane.releases[busy.release].version
-    if busy.step in _BEGUN:  # it waits for its configuration: nothing has changed there yet
+    if _gives_way(promotion, busy, lane):
         newer = lane.releases[promotion.release].version
         return [End(busy.id, PromotionState.SUPERSEDED, f"{newer} came meanwhile")]
+    version = lane.releases[busy.release].version
     return _wait(promotion, (f"{lane.service} {version}, which is on its way there",))
+
+
+def _gives_way(promotion: Promotion, busy: Promotion, lane: Lane) -> bool:
+    """Whether what is on its way makes room: nothing has changed there yet (it waits for its
+    configuration), or it will never arrive, since an environment that follows a range takes the
+    newer release by itself."""
+    if busy.step in _BEGUN:
+        return True
+    forward = (promotion.kind, busy.kind) == (PromotionKind.PROMOTION, PromotionKind.PROMOTION)
+    return bool(lane.environment.follows) and forward and promotion.release > busy.release
 
 
 def _wait(promotion: Promotion, waits: tuple[str, ...]) -> list[Action]:

@@ -32,10 +32,14 @@ def lane(here: list[Promotion], before: list[Promotion] | None = None, **given: 
     place: dict[str, Any] = {"name": "production"}
     if gates:
         place["gates"] = gates
-    made = delivery({"name": "dev"}, place)
+    first: dict[str, Any] = {"name": "dev"}
+    followed = given.pop("follows", "")
+    if followed:
+        first["follows"] = followed
+    made = delivery(first, place)
     return Lane(
-        environment=made.environments[1], service="web", releases=releases, here=here,
-        before=before, before_name="dev", **given,
+        environment=made.environments[0 if followed else 1], service="web", releases=releases,
+        here=here, before=before, before_name="dev", **given,
     )  # fmt: skip
 
 
@@ -82,6 +86,19 @@ def test_a_promotion_that_lacks_its_configuration_makes_room() -> None:
     blocked = promotion(4, 1, "running", step=Step.KEYS)
     (end,) = next_of([promotion(5, 2, "waiting"), blocked], [promotion(1, 2)])
     assert (end.promotion, end.state) == (4, PromotionState.SUPERSEDED)
+
+
+@pytest.mark.parametrize("kind", list(PromotionKind))
+def test_where_a_range_is_followed_a_newer_release_overtakes_one_on_its_way(
+    kind: PromotionKind,
+) -> None:
+    busy = promotion(4, 1, "running", step=Step.SYNC, kind=kind)
+    two = {1: release(1), 2: release(2)}
+    found = next_of([promotion(5, 2, "waiting"), busy], None, follows=">=0.0.0-0", releases=two)
+    if kind is PromotionKind.PROMOTION:
+        assert found == [End(4, PromotionState.SUPERSEDED, "1.0.2 came meanwhile")]
+    else:
+        assert isinstance(found[0], Wait)  # a way back names its version: it arrives
 
 
 def test_of_two_that_wait_the_newer_counts() -> None:
