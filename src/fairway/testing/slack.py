@@ -30,7 +30,7 @@ class Workspace:
         self._page = page
         self._on_change = on_change or (lambda _what, _message: None)
         self._lock = threading.Lock()
-        self._clock = 0.0
+        self._clock = 0  # of the last message, in microseconds: each has a time of its own
 
     def roots(self, channel: str) -> list[Said]:
         """What stands in the channel, without threads."""
@@ -55,8 +55,8 @@ class Workspace:
     def _chat_postMessage(self, asked: Mapping[str, Any]) -> Said:  # noqa: N802 Slack's name
         if not asked.get("text"):
             return {"ok": False, "error": "no_text"}
-        self._clock = max(self._clock + 0.000001, clock.now() / 1000)
-        message = {**asked, "ts": f"{self._clock:.6f}"}
+        self._clock = max(self._clock + 1, clock.now() * 1000)
+        message = {**asked, "ts": f"{self._clock // 1_000_000}.{self._clock % 1_000_000:06}"}
         self.messages.append(message)
         self._on_change("posted", message)
         return {"ok": True, "ts": message["ts"], "channel": asked["channel"]}
