@@ -101,8 +101,12 @@ def test_it_is_built_on_what_main_becomes_deploys_nothing_and_is_merged_when_gre
 def test_a_red_one_is_not_merged_and_leaves_no_candidate(ground: Ground) -> None:
     repo = begun(ground)
     repo.commit({"broken": "yes\n"}, "fix: break it")
-    pushed(repo, "change-request")
-    assert shown(repo, "merge", "1", "--when-green")["when_green"] == "merge"
+    ground.ok("system", "pause")  # so that it is not red before it is to be merged when green
+    try:
+        pushed(repo, "change-request")
+        assert shown(repo, "merge", "1", "--when-green")["when_green"] == "merge"
+    finally:
+        ground.ok("system", "resume")
     watched = repo.cli("cr", "watch", "1", "--timeout", "300s")
     assert watched.code == 1, watched.all
     found = shown(repo, "show", "1")
