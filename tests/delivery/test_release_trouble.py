@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from release_deploying import stand_in
+import yaml
+from release_deploying import roots, stand_in
 from release_town import WAIT_S, Town
 
 from fairway.gitops.kinds import APPLICATION
 from fairway.kit.aio import background
 from fairway.kube import Kube, Selection, crd
+from fairway.kube.kind import SECRET
 from fairway.model.errors import Conflict, Unavailable
 from fairway.model.release import PromotionState
 from fairway.native import programs
@@ -153,3 +155,73 @@ async def test_an_environment_is_made_anew_in_another_cluster_repeatably(
         }  # fmt: skip
         (again,) = await recreating.deploy(town.deps, delivery, place, "eu")
         assert not again.changed
+
+
+def _configuration(namespace: str) -> str:
+    """What Git has for the environment: settings, and a database that needs a password."""
+    films = {"name": "films", "key": "password"}
+    container = {
+        "name": "films",
+        "image": "films",
+        "env": [{"name": "PASSWORD", "valueFrom": {"secretKeyRef": films}}],
+    }
+    labels = {"app": "films"}
+    return yaml.safe_dump_all(
+        [
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "catalogue", "namespace": namespace},
+                "data": {"HOST": "films"},
+            },
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": "films", "namespace": namespace},
+                "spec": {
+                    "selector": {"matchLabels": labels},
+                    "template": {
+                        "metadata": {"labels": labels},
+                        "spec": {"containers": [container]},
+                    },
+                },
+            },
+        ]
+    )
+
+
+async def test_what_is_made_anew_brings_its_configuration_and_names_each_secret_that_lacks(
+    town: Town, kube: Kube
+) -> None:
+    namespace = town.namespaces["production"]
+    files = {"production/configuration.yaml": _configuration(namespace)}
+    await town.commit("acme/environments", files, "Say what production needs")
+    await roots(town)
+    await town.deliver()
+    async with town.running(stand_in(town)):
+        await town.candidate()
+        await town.until("production", "passed")
+    (delivery,) = (await town.database.read(kept)).values()
+    place = delivery.environment("production")
+    assert place is not None
+    town.fleet.add("eu", kube)
+
+    async def deployed() -> list[tuple[str, bool, tuple[str, ...]]]:
+        made = await recreating.deploy(town.deps, delivery, place, "eu")
+        return [(one.service, one.changed, one.missing) for one in made]
+
+    await kube.delete(SECRET, "catalogue", namespace)
+    assert await deployed() == [
+        ("", False, (f"Secret films key password in {namespace}",)),
+        ("catalogue", False, (f"Secret catalogue key password in {namespace}",)),
+    ]
+    for name in (f"production-{town.hub}-eu", "catalogue-production-eu"):
+        assert await kube.find(APPLICATION, name, town.hub) is None
+    await town.secret("production", password="another")
+    films = {"metadata": {"name": "films", "namespace": namespace}, "stringData": {"password": "x"}}
+    await kube.create(SECRET, films)
+    assert await deployed() == [("", True, ()), ("catalogue", True, ())]
+    copy = await kube.get(APPLICATION, f"production-{town.hub}-eu", town.hub)
+    assert copy["spec"]["destination"] == {"name": "eu", "namespace": town.hub}
+    assert copy["spec"]["source"]["directory"] == {"exclude": "catalogue.yaml"}
+    assert await deployed() == [("", False, ()), ("catalogue", False, ())]

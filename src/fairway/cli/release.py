@@ -216,15 +216,28 @@ def _read(session: Session, made: Promotion) -> Promotion:
 def deploy(session: Session, env: str, *, cluster: str, delivery: str, **options: Any) -> None:
     """Make the environment ENV anew in another cluster, from what Git and the registry hold.
 
-    Its ConfigMaps and Secrets are not in Git: make them there as well. The same again changes
-    nothing.
+    Secrets are in neither: what needs one that is not there is held back, and the exit code is 1.
+    Make it, and say the same again; what is there already does not change.
     """
     body = DeployRequest(cluster=cluster, delivery=delivery)
     made = session.api.post(f"/environments/{env}/deploy", body, Page[Deployed])
     for one in made.items:
-        said = f"{one.application}: {one.service} {one.revision} into {cluster}/{one.namespace}"
-        human = said if one.changed else f"{said} (as before)"
+        human = clean(_deployed(one, cluster))
         output.emit_one("deployed", one, options["output"], name=one.application, human=human)
+        for left in one.left:
+            output.say(f"{one.application}: not carried: {clean(left)}")
+    if any(one.missing for one in made.items):
+        output.say(f"make what is missing in {cluster}, and say the same again")
+        raise click.exceptions.Exit(1)
+    output.say("`fairway get apps` says how far they are")
+
+
+def _deployed(one: Deployed, cluster: str) -> str:
+    what = f"{one.service} {one.revision}" if one.service else f"configuration at {one.revision}"
+    said = f"{one.application}: {what} into {cluster}/{one.namespace}"
+    if one.missing:
+        return f"{said}: held back, missing: {', '.join(one.missing)}"
+    return said if one.changed else f"{said} (as before)"
 
 
 @click.command("test")

@@ -11,7 +11,7 @@ from typing import Any, Final
 from fairway.kit import clock
 from fairway.kube.errors import KubeConflict, KubeNotFound
 from fairway.kube.fleet import find
-from fairway.kube.kind import CONFIG_MAP, SECRET, Kind
+from fairway.kube.kind import Kind
 from fairway.model.errors import FairwayError, NotFound
 from fairway.model.release import (
     Promotion,
@@ -23,11 +23,10 @@ from fairway.model.release import (
 )
 from fairway.release import (
     arrival,
-    charts,
     checks,
+    configuration,
     git_places,
     history,
-    keys,
     making,
     names,
     writing,
@@ -146,26 +145,17 @@ class Carrier:
         if self._follows and self._now.kind is PromotionKind.PROMOTION:
             return []  # it deploys itself: what lacks shows in its health
         here = await self._here()
-        values = writing.with_value(
-            here.found.values, self._service.digest_value, self._release.digest
+        release = self._release
+        objects = await configuration.chart_objects(
+            self._deps,
+            self._delivery,
+            self._service,
+            here.found,
+            version=release.version,
+            digest=release.digest,
         )
-        home = names.charts(self._delivery.environments[0], self._release.chart)
-        archive = await self._deps.shelf.chart(home, self._release.version)
-        namespace = here.found.namespace or "default"
-        async with charts.unpacked(self._deps.toolbox, archive) as chart:
-            objects = await chart.objects(
-                release=here.found.release_name, namespace=namespace, values=values
-            )
-        needs = keys.needed(objects)
-        there = keys.given(objects)
         kube = find(self._deps.fleet, name=self._environment.cluster).client()
-        for kind, name in sorted({(one.kind, one.name) for one in needs}):
-            found = await kube.find(CONFIG_MAP if kind == "ConfigMap" else SECRET, name, namespace)
-            if found is not None:
-                there.setdefault((kind, name), set()).update(
-                    keys.given([{**found, "kind": kind}])[kind, name]
-                )
-        return [f"{one} in {namespace}" for one in keys.missing(needs, there)]
+        return await configuration.lacking(kube, objects, here.found.namespace or "default")
 
     @property
     def _follows(self) -> bool:

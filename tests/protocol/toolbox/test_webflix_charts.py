@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from fairway.kube.fleet import Member
 from fairway.kube.subset import unsupported
 from fairway.model.release import Service
 from fairway.native.toolbox import Toolbox
+from fairway.pipeline.compile.context import BuildFacts, Context
+from fairway.pipeline.compile.planning import compile_stage, plan
 from fairway.release import charts, keys, spec, writing
 from fairway.rollout import crds as rollouts
 from fairway.rollout.analysis import crds as analyses
@@ -104,3 +107,30 @@ def test_gitops_takes_every_application_and_the_project_permits_it() -> None:
         assert read.problems == ()
         assert project.conditions(read, limits, home) == []
         assert source.parse(read.spec.source).repo_url == read.spec.source["repoURL"]
+
+
+@pytest.mark.parametrize(
+    ("given", "catalogue"),
+    [
+        ({}, "webflix/catalogue:candidate"),
+        ({"FAIRWAY_IMAGE_CATALOGUE": f"webflix/catalogue@{DIGEST}"}, f"webflix/catalogue@{DIGEST}"),
+    ],
+)
+def test_the_integration_suite_alone_runs_when_it_is_asked_for(
+    given: dict[str, str], catalogue: str
+) -> None:
+    (delivery,) = documents(WEBFLIX / "delivery" / "delivery.yaml")
+    suite = spec.read(delivery).tests
+    assert suite is not None
+    folder = WEBFLIX / suite.repository.removeprefix("webflix/")
+    text = (folder / ".drone.delivery.yml").read_text()
+    asked = Context(build=BuildFacts(event="custom", params=given))
+    found = plan(text, asked)
+    assert (found.errors, [one.name for one in found.matched]) == ((), ["integration"])
+    environment, site = compile_stage(text, "integration", asked).steps[-2:]
+    images = json.loads(str(environment.environment["PLUGIN_IMAGES"]))
+    assert images["catalogue"] == catalogue
+    assert images.keys() == set(SERVICES)
+    assert site.environment.get("PLUGIN_IMAGES") is None
+    pushed = plan(text, Context(build=BuildFacts(event="push")))
+    assert "integration" not in [one.name for one in pushed.matched]

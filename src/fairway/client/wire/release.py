@@ -124,13 +124,20 @@ class DeployRequest(Request, kw_only=True):
 
 
 class Deployed(Struct, kw_only=True):
-    """An Application that deploys a service of an environment elsewhere."""
+    """An Application that deploys a service of an environment elsewhere, or the environment's
+    configuration (`service` "").
+
+    `missing`: keys of ConfigMaps and Secrets that its pods need there: it is held back until they
+    are made. `left`: what Git has that is not carried, and why.
+    """
 
     service: str
     application: str
     namespace: str
     revision: str
     changed: bool
+    missing: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
 
 
 class TestRequest(Request, kw_only=True):
