@@ -7,6 +7,7 @@ places by key). Scripts keep to what the simulated engine's small shell understa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -145,13 +146,13 @@ class EngineContract:
     async def test_a_cut_log_goes_on_where_it_stopped(self, engine: Engine, place: Places) -> None:
         here = place("cut")
         await engine.setup(here)
-        what = step("seq 1 1000\nsleep 0.3\nseq 1 500\nexit 6")
+        what = step("seq 1 1000\nsleep 1\nseq 1 500\nexit 6")
         await engine.start(here, what, {})
         first = Taker()
         task = asyncio.ensure_future(engine.follow(here, what, first))  # noqa: TID251 cut below
         await first.until(b"1000\n")
         task.cancel()
-        with pytest.raises(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError):  # on a slow machine it has ended before
             await task
         rest = Taker()
         ended = await engine.follow(here, what, rest, skip=len(first.data))
