@@ -68,7 +68,10 @@ def list_teams(session: Session, *, output: str) -> None:
 
 @click.group("right")
 def right() -> None:
-    """Rights in environments: promote, approve, qa, rollback, abort, sync, deploy."""
+    """Rights in environments: promote, approve, qa, rollback, sync, deploy.
+
+    Rollouts are promoted and aborted with rights in the cluster (`fairway rollout`).
+    """
 
 
 _HOLDER = click.argument("holder", metavar="LOGIN|team:NAME")

@@ -14,7 +14,6 @@ class DeliveryAction(StrEnum):
     APPROVE = "approve"  # say yes or no where a gate asks
     QA = "qa"  # give a release's verdict there
     ROLLBACK = "rollback"  # return to what was good
-    ABORT = "abort"  # pause, resume, abort or retry its rollouts
     SYNC = "sync"  # sync its applications by hand
     DEPLOY = "deploy"  # make it anew elsewhere
 

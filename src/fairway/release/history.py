@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from fairway.model.release import Promotion, PromotionKind, PromotionState, Release
+from fairway.model.release import Promotion, PromotionKind, PromotionState
 
 
 def _latest(promotions: Iterable[Promotion]) -> list[Promotion]:
@@ -84,11 +84,6 @@ def last_good(promotions: Sequence[Promotion]) -> int | None:
     if at is None:
         return None
     return next((one for one in good(promotions) if one != at.release), None)
-
-
-def newest_first(releases: Mapping[int, Release], numbers: Iterable[int]) -> list[Release]:
-    """Releases by number."""
-    return [releases[one] for one in numbers if one in releases]
 
 
 def pinned(promotions: Sequence[Promotion]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -126,6 +126,3 @@ class Deps:
     registry: str  # host:port as image names show it
     hub_namespace: str = HUB_NAMESPACE
     install_s: float = 120.0
-
-
-Members = Mapping[str, Sequence[str]]

@@ -23,7 +23,6 @@ from fairway.model.errors import InvalidInput
 from fairway.model.release import Service
 
 GROUP: Final = "fairway.dev"
-API_VERSION: Final = "fairway.dev/v1alpha1"
 KIND: Final = "Delivery"
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _REGISTRY: Final = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*")

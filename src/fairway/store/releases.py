@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -164,14 +164,3 @@ def home_of(db: Connection, name: str) -> str:
     parts = name.split("/")
     found = reserved(db, ["/".join(parts[:count]) for count in range(1, len(parts) + 1)])
     return max(found, key=len, default="")
-
-
-def newest_of(db: Connection, repository_slug: str, states: Sequence[str]) -> list[Release]:
-    """Releases of a source repository in one of these states, newest first."""
-    query = (
-        select(release)
-        .where(release.c.repository == repository_slug, release.c.state.in_(list(states)))
-        .order_by(release.c.id.desc())
-        .limit(50)
-    )
-    return each(db.execute(query), Release)
