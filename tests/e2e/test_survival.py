@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ from sqlalchemy import text
 
 from fairway.client.wire.build import Build
 from fairway.docker.daemon import client
+from fairway.model.errors import FairwayError
 from fairway.store.database import Database
 from fairway.testing.installation import Copy, Installation, until
 
@@ -29,6 +32,15 @@ steps:
   commands: ['for i in $(seq 1 {TICKS}); do echo tick $i; sleep 0.2; done']
 """
 QUICK = SLOW.replace(str(TICKS), "2")
+MADE = """kind: pipeline
+name: default
+steps:
+- name: make
+  image: busybox
+  pull: never
+  commands: ['echo made > made; for i in $(seq 1 20); do echo tick $i; sleep 0.2; done']
+- {name: check, image: busybox, pull: never, commands: ['cat made; false']}
+"""
 IMAGE = """kind: pipeline
 name: image
 steps:
@@ -111,6 +123,33 @@ def test_builds_go_on_through_a_restart_and_their_logs_have_no_hole(
     assert build.status == "passed"
     assert whole(one.raw_log("kept/slow", 1, 1, 1), TICKS)
     assert build.stages[0].steps[0].attempt == 1
+
+
+def test_a_retry_killed_while_it_makes_its_workspace_anew_ends_as_it_should(
+    one: Installation, tmp_path: Path
+) -> None:
+    one.start()
+    push(one, tmp_path / "copy", "kept/made", {".drone.yml": MADE})
+    first = one.ended("kept/made")
+    numbers = {step.name: step.number for step in first.stages[0].steps}
+    shutil.rmtree(one.data / "workspaces")
+    with one.api() as api:
+        again = {"step": "check"}
+        api.post("/repos/kept/made/builds/1/retry", again, dict)
+
+    def making() -> bool:
+        with contextlib.suppress(FairwayError):
+            return b"tick 3" in one.raw_log("kept/made", 2, 1, numbers["make"])
+        return False
+
+    until("it makes the workspace anew", making)
+    one.kill()
+    one.start()
+    build = one.ended("kept/made", 2)
+    assert build.status == "failed", one.last_words()  # by `check`, which ran to its end
+    assert b"made\n" in one.raw_log("kept/made", 2, 1, numbers["check"])
+    assert whole(one.raw_log("kept/made", 2, 1, numbers["make"]), 20)
+    assert not list((one.data / "workspaces").glob("*.rebuilding"))
 
 
 def containers(of: Installation) -> set[str]:
