@@ -45,8 +45,8 @@ async def test_a_right_counts_for_its_action_and_environment_alone(
 async def test_a_right_in_a_whole_delivery_counts_in_each_environment(
     world: People, database: Database
 ) -> None:
-    give(database, "wim", "abort", "shop")
-    assert may(database, await world.identity("wim"), "abort", "shop/production")
+    give(database, "wim", "sync", "shop")
+    assert may(database, await world.identity("wim"), "sync", "shop/production")
 
 
 async def test_a_teams_right_is_that_of_its_members_as_long_as_they_are(
