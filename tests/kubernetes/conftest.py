@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from town import Town, town, why_not
+from town import Town, busy, town, why_not
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,6 +24,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, own_loop: None) -> Iterato
         pytest.skip(reason)
     with town(tmp_path_factory.mktemp("town")) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def loaded(cluster: Town) -> Iterator[str]:
+    """A namespace with a Deployment `busy`, made early: metrics of it come in their own time, and
+    what grows by them needs minutes.
+    """
+    with cluster.namespace("loaded") as space:
+        cluster.apply(*busy("busy", space))
+        yield space
 
 
 @pytest.fixture

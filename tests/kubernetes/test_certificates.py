@@ -58,7 +58,7 @@ def begins(town: Town) -> dict[str, float]:
 def test_certificates_are_renewed_while_the_cluster_runs_and_pods_do_not_notice(
     served: Town, days: int
 ) -> None:
-    """As after so many days, or after the clock was set so far ahead: Fairway looks each minute."""
+    """As after so many days, or after the clock was set so far ahead."""
     host = served.get("service", "web")["spec"]["clusterIP"]
     [pod] = served.get("pods")["items"]
     before, accounts = served.pids(), Pki(served.paths, served.plan).read(ACCOUNTS)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 from town import Town, claim, eventually, get, pod, web
 
+pytestmark = pytest.mark.usefixtures("loaded")  # begun here, and looked at later
+
 
 @pytest.fixture
 def space(cluster: Town) -> Iterator[str]:
@@ -117,15 +119,13 @@ def test_a_volume_outlives_its_pod_and_goes_with_its_claim(cluster: Town, space:
     )
 
 
-def test_metrics_tell_what_nodes_and_pods_use(cluster: Town, space: str) -> None:
-    cluster.pod("busy", "while :; do :; done", space)
+def test_metrics_tell_what_nodes_and_pods_use(cluster: Town, loaded: str) -> None:
+    def used() -> list[str]:
+        words = ("top", "pod", "-l", "app=busy", "-n", loaded, "--no-headers")
+        said = cluster.kubectl(*words, check=False).out.splitlines()
+        return [line.split()[1] for line in said if line.split()[1] != "0m"]
 
-    def used() -> str:
-        done = cluster.kubectl("top", "pod", "busy", "-n", space, "--no-headers", check=False)
-        cpu = [*done.out.split(), "", "0m"][1]
-        return cpu if cpu not in {"0m", ""} else ""
-
-    assert eventually(used).endswith("m")
+    assert all(cpu.endswith("m") for cpu in eventually(used))
     assert cluster.name in cluster.kubectl("top", "nodes").out
 
 

@@ -14,7 +14,7 @@ HEAD = """
         steps:
         - name: env
           image: fairway/environment
-          settings: {manifests: deploy, timeout: 60s}
+          settings: {manifests: deploy, timeout: 240s}
         - {name: after, image: 'busybox:latest', pull: never, commands: ["CALL"]}
 """
 
@@ -161,7 +161,7 @@ APPLY = """
         steps:
         - name: deploy
           image: fairway/apply
-          settings: {manifests: deploy, namespace: NAMESPACE, timeout: 60s}
+          settings: {manifests: deploy, namespace: NAMESPACE, timeout: 240s}
 """
 ROLE = """
 apiVersion: rbac.authorization.k8s.io/v1

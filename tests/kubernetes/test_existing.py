@@ -63,9 +63,9 @@ def test_an_existing_cluster_takes_the_place_of_the_embedded_one(
         assert (found["kind"], found["home"]) == ("existing", True)
         return bool(found["state"] == "ready")
 
-    eventually(ready, 30)
+    eventually(ready)
     assert not (ground.data / "cluster").exists()
-    eventually(lambda: ground.run("kubectl", "get", "namespace", "fairway-system").code == 0, 30)
+    eventually(lambda: ground.run("kubectl", "get", "namespace", "fairway-system").code == 0)
     done = ground.run("kubectl", "create", "configmap", "a", "-n", "default")
     assert done.code == 0, done.all
     words = ("doctor", "--data", str(ground.data), "--port", str(ground.port), "-o", "json")
@@ -82,7 +82,7 @@ def test_an_existing_cluster_takes_the_place_of_the_embedded_one(
         [now] = ground.ok("get", "clusters", "-o", "json").json()["items"]
         return now["state"] == "unreachable" and "does not answer" in now["reason"]
 
-    eventually(lost, 30)
+    eventually(lost)
     assert ground.run("get", "repos").code == 0
 
 

@@ -133,7 +133,7 @@ def test_doctor_has_a_node_of_it_reach_registry_and_api(registered: Ground) -> N
         assert set(reach.values()) == {"ok"}, items
         return reach
 
-    assert f"cluster {FAR} -> registry" in eventually(found, 60)
+    assert f"cluster {FAR} -> registry" in eventually(found)
 
 
 def test_its_pods_pull_a_private_image_with_a_secret_and_none_without(
@@ -166,8 +166,8 @@ def test_its_pods_pull_a_private_image_with_a_secret_and_none_without(
         said = status["state"]["waiting"]
         return said["reason"] in {"ErrImagePull", "ImagePullBackOff"} and not status["imageID"]
 
-    eventually(runs, 60)
-    eventually(refused, 60)
+    eventually(runs)
+    eventually(refused)
 
 
 def test_an_image_is_loaded_onto_its_nodes_by_a_secret_for_that_alone(

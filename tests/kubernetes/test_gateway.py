@@ -96,7 +96,7 @@ def answers(town: Town, host: str) -> str:
 
     def look() -> str:
         try:
-            with socket.create_connection(("127.0.0.1", town.http), timeout=5) as link:
+            with socket.create_connection(("127.0.0.1", town.http), timeout=20) as link:
                 status, body = ask(link, host)
         except OSError as error:
             raise AssertionError(str(error)) from error

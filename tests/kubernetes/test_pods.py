@@ -74,7 +74,7 @@ class Place:
             return phase in ("Succeeded", "Failed") or ready
 
         async with background(informer.run()):
-            await until(runs, f"pod {name} runs", 60)
+            await until(runs, f"pod {name} runs", 240)
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ def test_a_second_cluster_lives_beside_the_first_and_goes_without_a_trace(cluste
         mine = cluster.get("service", "web", "-n", space)["spec"]["clusterIP"]
         cluster.load_busybox(SECOND)
         cluster.apply(*web("web"), cluster=SECOND)
-        cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s", cluster=SECOND)
+        cluster.kubectl("rollout", "status", "deployment/web", "--timeout=240s", cluster=SECOND)
         theirs = cluster.get("service", "web", cluster=SECOND)["spec"]["clusterIP"]
         assert "web-" in eventually(lambda: get(mine, 80))
         assert "web-" in eventually(lambda: get(theirs, 80))

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import asking
 import yaml
 from ground import Done, Ground
 
@@ -84,8 +85,7 @@ class Town(Ground):
     def components(self, cluster: str = "") -> dict[str, dict[str, Any]]:
         """The cluster's components by name, as `fairway get components` has them; "" is itself."""
         prefix = f"cluster {cluster or self.name}"
-        items = json.loads(self.ok("get", "components", "-o", "json").out)
-        found = items["items"] if isinstance(items, dict) else items
+        found = asking.fairway(self.port, self.token, "/api/v1/components")["items"]
         return {
             one["name"].removeprefix(prefix).removeprefix("/"): one
             for one in found
@@ -126,15 +126,20 @@ class Town(Ground):
 
     def get(self, *words: str, cluster: str = "") -> Any:
         """`kubectl get WORDS -o json`."""
+        if path := asking.path_of(words):
+            paths = layout(self.data, cluster or self.name)
+            plan = read_plan(paths)
+            assert plan is not None, f"no cluster was made in {paths.folder}"
+            return asking.cluster(paths, plan, path)
         return self.kubectl("get", *words, "-o", "json", cluster=cluster).json()
 
     def wait(self, kind: str, name: str, condition: str, namespace: str = "default") -> None:
-        """`kubectl wait`, where the object need not be there yet."""
-        words = ("wait", f"{kind}/{name}", "-n", namespace, f"--for={condition}", "--timeout=1s")
+        """`kubectl wait --for=CONDITION`, where the object need not be there yet."""
+        wanted = condition.removeprefix("condition=")
 
         def waited() -> bool:
-            done = self.kubectl(*words, check=False)
-            assert done.code == 0, done.all
+            found = self.get(kind, name, "-n", namespace)
+            assert asking.fulfils(found, wanted), found.get("status")
             return True
 
         eventually(waited)
@@ -286,9 +291,30 @@ def web(name: str, namespace: str = "default", replicas: int = 1) -> list[dict[s
     return [deployment, service]
 
 
+def busy(name: str, namespace: str) -> list[dict[str, Any]]:
+    """A Deployment that computes as much as it may, and what has it grow from one pod to two."""
+    deployment, _service = web(name, namespace)
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    container["command"] = ["sh", "-c", "while :; do :; done"]
+    del container["readinessProbe"]
+    container["resources"] = {"requests": {"cpu": "10m"}, "limits": {"cpu": "50m"}}
+    resource = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}
+    scaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "maxReplicas": 2,
+            "metrics": [{"type": "Resource", "resource": resource}],
+        },
+    }
+    return [deployment, scaler]
+
+
 def get(address: str, port: int) -> str:
     """The answer to a plain request from this machine."""
-    with socket.create_connection((address, port), timeout=5) as link:
+    with socket.create_connection((address, port), timeout=20) as link:
         link.sendall(b"GET / HTTP/1.0\r\n\r\n")
         parts = iter(lambda: link.recv(65536), b"")
         return b"".join(parts).decode()

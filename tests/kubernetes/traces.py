@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
@@ -67,12 +69,14 @@ def of(paths: Layout, plan: ClusterPlan) -> Traces:
 NOTHING = Traces((), (), (), (), (), (), ())
 
 
-def shim_sockets() -> set[str]:
-    """The sockets of all containers' shims on this machine."""
-    folder = Path("/run/containerd/s")
-    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+def shim_sockets(paths: Layout, sandboxes: Iterable[str]) -> set[str]:
+    """The sockets of these sandboxes' shims, by the names that containerd derives."""
+    names = (f"{paths.socket}/k8s.io/{one}" for one in sandboxes)
+    hashed = {hashlib.sha256(name.encode()).hexdigest() for name in names}
+    return {name for name in hashed if (Path("/run/containerd/s") / name).exists()}
 
 
-def loopback_results() -> set[str]:
-    """libcni's notes of loopback devices, of all containerds on this machine."""
-    return {path.name for path in Path("/var/lib/cni/results").glob("cni-loopback-*")}
+def loopback_results(sandboxes: Iterable[str]) -> set[str]:
+    """libcni's notes of these sandboxes' loopback devices."""
+    folder = Path("/var/lib/cni/results")
+    return {one for one in sandboxes if (folder / f"cni-loopback-{one}-lo").exists()}

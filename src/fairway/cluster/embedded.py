@@ -23,7 +23,7 @@ from fairway.supervise.supervisor import Supervisor
 
 _RETRY_S: Final = 2.0
 _NETWORK_S: Final = 5.0
-_CERTIFICATES_S: Final = 60.0
+_CERTIFICATES_S: Final = 10.0  # a look costs milliseconds; after a clock's leap all waits for it
 _SOON_S: Final = 0.25
 _LATER_S: Final = 5.0
 _log = logging.getLogger(__name__)

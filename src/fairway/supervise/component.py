@@ -64,7 +64,7 @@ class Component:
     after: tuple[str, ...] = ()
     version: str = ""
     stop_s: float = 10.0  # how long it may take to end before it is killed
-    start_s: float = 120.0  # one that is not ready by then is restarted
+    start_s: float = 300.0  # one that is not ready by then is restarted; on a busy machine, minutes
     hung_s: float = 120.0  # one that was ready and does not answer for so long is restarted
     log_bytes: int = 10 * 1024 * 1024
 
