@@ -10,6 +10,7 @@ import urllib.request
 import pytest
 from ground import Ground, statuses, step_of, steps
 
+from fairway.client.wire.build import Build
 from fairway.kit import processes
 from fairway.model.errors import Unavailable
 from fairway.native import programs
@@ -61,12 +62,23 @@ TEST = """
 """
 
 
-def _left(ground: Ground, label: str) -> str:
-    """Everything in the engine that has a label."""
-    found = ground.docker("ps", "-aq", "--filter", f"label={label}").out
-    for kind in ("network", "volume"):
-        found += ground.docker(kind, "ls", "-q", "--filter", f"label={label}").out
-    return found.strip()
+def _left(ground: Ground, *labels: str) -> list[str]:
+    """Everything in the engine that has all these labels."""
+    words = [word for label in labels for word in ("--filter", f"label={label}")]
+    kinds = (("ps", "-aq"), ("network", "ls", "-q"), ("volume", "ls", "-q"), ("images", "-q"))
+    return [one for kind in kinds for one in ground.docker(*kind, *words).out.split()]
+
+
+def ours(ground: Ground, build: Build) -> tuple[str, str]:
+    """The labels of environments that this Fairway made: others may use the engine as well."""
+    installation = ground.api.get("/system", dict)["installation"]
+    return "fairway.environment", f"fairway.owner={installation}/{build.stages[0].machine}"
+
+
+def running(ground: Ground, build: Build) -> list[str]:
+    """The containers of environments of this Fairway."""
+    words = [word for label in ours(ground, build) for word in ("--filter", f"label={label}")]
+    return ground.docker("ps", "-q", *words).out.split()
 
 
 def nothing_left(ground: Ground) -> bool:
@@ -100,8 +112,8 @@ def test_later_steps_reach_the_services_by_name_and_all_goes_with_the_stage(
     assert "the token is ******" in said
     assert "s3cr3t-word" not in said
     assert step_of(build, "env").status == "passed"
-    processes.wait_for(lambda: nothing_left(ground), 30)
-    assert _left(ground, "fairway.environment") == ""
+    assert processes.wait_for(lambda: nothing_left(ground), 120)
+    assert _left(ground, *ours(ground, build)) == []
 
 
 def test_the_image_that_the_build_made_takes_its_place_in_the_file(ground: Ground) -> None:
@@ -136,8 +148,8 @@ def test_the_image_that_the_build_made_takes_its_place_in_the_file(ground: Groun
     assert digest in said
     assert "mocking" in said
     assert repo.log("test").strip().endswith("built")
-    processes.wait_for(lambda: nothing_left(ground), 30)
-    assert ground.docker("image", "ls", "-q", "fairway-environment").out == ""
+    assert processes.wait_for(lambda: nothing_left(ground), 120)
+    assert _left(ground, *ours(ground, build)) == []
 
 
 @pytest.mark.parametrize(
@@ -162,7 +174,7 @@ def test_the_image_that_the_build_made_takes_its_place_in_the_file(ground: Groun
         (
             "services:\n  web:\n    image: busybox:latest\n    command: [sleep, '60']\n"
             "    healthcheck: {test: [CMD, 'false'], interval: 1s, retries: 90}\n",
-            "not ready within 4 s: service web: it is not healthy yet",
+            "not ready within 10 s: service web: it is not healthy yet",
         ),
     ],
     ids=["no-yaml", "no-compose", "no-image", "ends", "unhealthy", "never-healthy"],
@@ -171,14 +183,15 @@ def test_what_cannot_start_is_said_at_once_and_leaves_nothing(
     ground: Ground, compose: str, words: str
 ) -> None:
     repo = ground.repository()
-    build = repo.build(
-        steps("""
+    text = steps("""
         steps:
         - name: env
           image: fairway/environment
-          settings: {compose: compose.yml, timeout: 4s}
+          settings: {compose: compose.yml, timeout: LIMIT}
         - {name: after, image: 'shell:1', commands: ['true']}
-        """),
+        """)
+    build = repo.build(
+        text.replace("LIMIT", "10s" if "within 10 s" in words else "240s"),
         {"compose.yml": compose},
     )
     said = repo.log("env")
@@ -187,7 +200,7 @@ def test_what_cannot_start_is_said_at_once_and_leaves_nothing(
     assert words in step_of(build, "env").error
     if "echo cannot" in compose:
         assert "web | cannot" in said
-    processes.wait_for(lambda: nothing_left(ground), 30)
+    assert processes.wait_for(lambda: nothing_left(ground), 120)
 
 
 def test_a_file_that_reaches_for_the_machine_is_refused_with_every_path(ground: Ground) -> None:
@@ -245,11 +258,12 @@ def test_a_cancelled_build_leaves_nothing_of_its_environment(ground: Ground) -> 
         {"compose.yml": "services:\n  web: {image: 'busybox:latest', command: [sleep, '600']}\n"},
     )
     repo.says(number, "begun")
-    assert _left(ground, "fairway.environment")
+    labels = ours(ground, repo.show(number))
+    assert _left(ground, *labels)
     assert repo.cli("cancel", str(number)).code == 0
     assert repo.ended(number).status == "cancelled"
-    processes.wait_for(lambda: nothing_left(ground), 30)
-    assert _left(ground, "fairway.environment") == ""
+    assert processes.wait_for(lambda: nothing_left(ground), 120)
+    assert _left(ground, *labels) == []
 
 
 def test_an_environment_outlives_a_crash_of_fairway_and_goes_with_its_stage(
@@ -272,7 +286,7 @@ def test_an_environment_outlives_a_crash_of_fairway_and_goes_with_its_stage(
         },
     )
     repo.says(number, "begun")
-    (before,) = ground.docker("ps", "-q", "--filter", "label=fairway.environment").out.split()
+    (before,) = running(ground, repo.show(number))
     state = json.loads((ground.data / "run" / "fairway.json").read_text())
     os.kill(state["pid"], signal.SIGKILL)
     ground.up()
@@ -280,8 +294,8 @@ def test_an_environment_outlives_a_crash_of_fairway_and_goes_with_its_stage(
     build = repo.ended(number)
     assert build.status == "passed", repo.log("env")
     assert "yes" in repo.log("long")
-    processes.wait_for(lambda: nothing_left(ground), 30)
-    assert _left(ground, "fairway.environment") == ""
+    assert processes.wait_for(lambda: nothing_left(ground), 120)
+    assert _left(ground, *ours(ground, build)) == []
 
 
 def test_a_person_starts_the_same_environment_by_hand(ground: Ground) -> None:
@@ -304,7 +318,7 @@ def test_a_person_starts_the_same_environment_by_hand(ground: Ground) -> None:
         ground.ok("environment", "down", *data, cwd=folder)
     done = ground.run("environment", "logs", *data, cwd=folder)
     assert (done.code, "environment-not-running" in done.err) == (5, True)
-    assert _left(ground, "fairway.owner=by-hand") == ""
+    assert _left(ground, "fairway.owner=by-hand") == []
 
 
 def test_the_other_services_run_as_their_newest_candidates_where_production_has_none(
