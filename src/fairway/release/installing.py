@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from fairway.kit.aio import shielded
 from fairway.kube import Kube, Selection
-from fairway.kube.kind import CONFIG_MAP, NAMESPACE, SECRET
+from fairway.kube.kind import CONFIG_MAP, NAMESPACE, SECRET, Kind
 from fairway.model.errors import FairwayError, InvalidInput, Unavailable
 from fairway.model.release import TRIAL
 from fairway.release import arrival, keys
@@ -88,20 +88,31 @@ async def _remove(kube: Kube, namespace: str) -> None:
 
 
 async def _borrow(kube: Kube, namespace: str, objects: Sequence[Json], *, beside: str) -> None:
-    lacking = keys.missing(keys.needed(objects), keys.given(objects))
+    there = keys.given(objects)
+    lacking = keys.missing(keys.needed(objects), there)
     for kind, name in sorted({(one.kind, one.name) for one in lacking}):
         of = CONFIG_MAP if kind == "ConfigMap" else SECRET
-        found = await kube.find(of, name, beside) if beside else None
-        if found is None:
+        if not await _copy(kube, of, name, source=beside, target=namespace):
             raise Unavailable(
                 f"the chart needs the {kind} {name}, which is neither in it nor in the namespace"
                 f" {beside or '(none)'}",
                 code="missing-configuration",
                 remedy="make it there, or mark the reference as optional",
             )
-        copied: Json = {part: found[part] for part in _COPIED if part in found}
-        copied["metadata"] = {"name": name, "namespace": namespace}
-        await kube.apply(of, copied, force=True)
+    for name in keys.pull_secrets(objects):
+        if ("Secret", name) not in there:
+            await _copy(kube, SECRET, name, source=beside, target=namespace)
+
+
+async def _copy(kube: Kube, kind: Kind, name: str, *, source: str, target: str) -> bool:
+    """Whether there was one to copy."""
+    found = await kube.find(kind, name, source) if source else None
+    if found is None:
+        return False
+    copied: Json = {part: found[part] for part in _COPIED if part in found}
+    copied["metadata"] = {"name": name, "namespace": target}
+    await kube.apply(kind, copied, force=True)
+    return True
 
 
 async def _apply(kube: Kube, namespace: str, obj: Json) -> Json | None:

@@ -25,6 +25,16 @@ def needed(objects: Iterable[Json]) -> list[Need]:
     return sorted({one for obj in objects for pod in _pods(obj) for one in _of_pod(pod)})
 
 
+def pull_secrets(objects: Iterable[Json]) -> list[str]:
+    """Names of Secrets by which pods pull images, in a fixed order.
+
+    A missing one stops no pod whose image needs none.
+    """
+    pods = [pod for obj in objects for pod in _pods(obj)]
+    refs = (ref for pod in pods for ref in pod.get("imagePullSecrets") or ())
+    return sorted({str(ref["name"]) for ref in refs if ref.get("name")})
+
+
 def given(objects: Iterable[Json]) -> dict[tuple[str, str], set[str]]:
     """(kind, name) -> keys of the ConfigMaps and Secrets among these objects."""
     found: dict[tuple[str, str], set[str]] = {}

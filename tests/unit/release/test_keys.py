@@ -37,6 +37,12 @@ def test_what_is_not_optional_is_needed() -> None:
     ]
 
 
+def test_a_pull_secret_is_named_and_blocks_nobody() -> None:
+    puller = deployment(containers=[], imagePullSecrets=[{"name": "b"}, {"name": "a"}, {}])
+    assert keys.pull_secrets([puller, puller, {"kind": "Service"}]) == ["a", "b"]
+    assert keys.needed([puller]) == []
+
+
 def test_cron_jobs_and_pods_are_looked_into_and_others_have_none() -> None:
     cron = {"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": {"spec": {
         "containers": [CONTAINER]}}}}}}  # fmt: skip
