@@ -116,11 +116,16 @@ def _same(kube: Kube, member: Member | None) -> bool:
 
 
 async def _keep(member: Member, work: Callable[[Member], Awaitable[None]], name: str) -> None:
-    while True:
+    """A group of tasks that fails while it is cancelled raises the failure alone (before Python
+    3.13): that the cluster's way in was closed comes just then. So the cancellation is asked for.
+    """
+    me = asyncio.current_task()
+    while me is not None and not me.cancelling():
         try:
             await work(member)
         except FairwayError as error:
             _log.warning("%s in the cluster %s: %s", name, member.name, error)
         except Exception:  # noqa: BLE001 a defect in one cluster's work must not end the others'
             _log.exception("%s in the cluster %s failed: begun again", name, member.name)
-        await asyncio.sleep(_AGAIN_S)
+        if not me.cancelling():
+            await asyncio.sleep(_AGAIN_S)

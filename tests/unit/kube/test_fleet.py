@@ -103,3 +103,26 @@ async def test_what_fails_in_one_cluster_is_begun_again_and_the_others_go_on() -
         async with asyncio.timeout(90):
             await again.wait()
     assert tries.count("main") == 1
+
+
+async def test_work_that_fails_just_as_it_is_cancelled_begins_anew_with_the_new_way_in() -> None:
+    made = fleet()
+    made.remove("far")
+    begun: asyncio.Queue[str] = asyncio.Queue()
+
+    async def fails_at_its_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise Unavailable("this way in was closed") from None
+
+    async def work(member: Member) -> None:
+        await begun.put(member.client().server)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fails_at_its_end())
+
+    async with background(each(made, work, name="test")), asyncio.timeout(90):
+        assert await begun.get() == "https://main:6443"
+        await asyncio.sleep(0)  # into the group
+        made.add("main", kube("https://main:7443"))
+        assert await begun.get() == "https://main:7443"
