@@ -194,6 +194,7 @@ class Carrier:
             revision=self._environment.follows if follows else self._release.version,
             digest="" if self._follows else self._release.digest,
             message=message,
+            still=self._note,
         )
 
     async def _arrive(self) -> None:

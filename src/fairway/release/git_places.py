@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from msgspec import Struct
@@ -47,13 +48,17 @@ async def change(
     revision: str,
     digest: str,
     message: Message,
+    still: Callable[[], Awaitable[None]],
 ) -> str:
     """Have Git say that the environment runs this; the commit that says so.
 
-    Where it says so already nothing is written. Raises as `look` does, and `Conflict`.
+    Where it says so already nothing is written. `still` raises once this is not wanted any more:
+    it is asked before every try, since somebody else's commit that comes between may be the one
+    that takes this very promotion back. Raises as `look` does, and `Conflict`.
     """
     for left in reversed(range(_TRIES)):
         here = await look(deps, environment, service, chart)
+        await still()
         changed = writing.environment_files(
             here.files, here.found, service, revision=revision, digest=digest
         )
