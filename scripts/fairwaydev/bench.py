@@ -42,11 +42,11 @@ def _constant(tree: ast.Module, name: str) -> object:
 
 
 def _list() -> None:
-    print(f"{'benchmark':<18}{'bar':<10}what")
+    print(f"{'benchmark':<22}{'bar':<10}what")
     for name, path in benchmarks().items():
         tree = _tree(path)
         first = (ast.get_docstring(tree) or "").splitlines()[0]
-        print(f"{name:<18}{_constant(tree, 'BAR') or '':<10}{first}")
+        print(f"{name:<22}{_constant(tree, 'BAR') or '':<10}{first}")
     print("\nscripts/bench NAME runs one")
 
 

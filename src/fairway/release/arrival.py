@@ -187,11 +187,29 @@ def images(obj: Json) -> Iterator[str]:
 
 
 def _answers(obj: Json) -> bool:
-    """Whether pods of the newest template are available."""
+    """Whether a pod of the newest template surely gets requests, as the status tells it."""
     status = obj.get("status") or {}
-    return int(status.get("updatedReplicas") or 0) > 0 and (
-        int(status.get("availableReplicas") or 0) > 0
-    )
+    generation = str(obj["metadata"].get("generation", ""))
+    if str(status.get("observedGeneration", "")) != generation:
+        return False  # it speaks of the template before
+    newest = status.get("currentPodHash")
+    if newest and newest == status.get("stableRS"):
+        return True
+    if shown := status.get("blueGreen"):
+        return bool(shown.get("activeSelector") == newest)
+    if weights := (status.get("canary") or {}).get("weights"):
+        side = weights.get("canary") or {}
+        return bool(side.get("podTemplateHash") == newest and side.get("weight"))
+    return _some_updated(status)
+
+
+def _some_updated(status: Json) -> bool:
+    """Whether more pods are available than there are old ones."""
+    names = ("replicas", "updatedReplicas", "availableReplicas")
+    if "currentNumberScheduled" in status:  # a DaemonSet
+        names = ("currentNumberScheduled", "updatedNumberScheduled", "numberAvailable")
+    every, updated, available = (int(status.get(name) or 0) for name in names)
+    return updated > 0 and available > every - updated
 
 
 def resources(application: Json | None) -> list[tuple[str, str, str, str, str]]:

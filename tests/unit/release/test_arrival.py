@@ -107,10 +107,36 @@ def test_the_missed_deadline_of_the_release_before_does_not_refuse_the_way_back(
 
 
 def test_a_rollout_in_its_steps_is_named_for_those_who_skip_them() -> None:
-    found = judge(application(), rollout("Paused", updatedReplicas=1, availableReplicas=3))
+    found = judge(application(), rollout("Paused"))
     assert found.aside == (("shop", "web"),)
-    assert found.traffic
     assert judge(application(), rollout("Healthy")).aside == ()
+
+
+def weights(weight: int, version: str = "new") -> dict[str, Any]:
+    return {"weights": {"canary": {"weight": weight, "podTemplateHash": version}}}
+
+
+@pytest.mark.parametrize(
+    ("workload", "traffic"),
+    [
+        (rollout("Progressing", replicas=3, updatedReplicas=1, availableReplicas=2), False),
+        (rollout("Paused", replicas=3, updatedReplicas=1, availableReplicas=3), True),
+        (rollout("Paused", replicas=3, availableReplicas=3), False),
+        (rollout("Paused", currentPodHash="new", stableRS="old", canary=weights(0)), False),
+        (rollout("Paused", currentPodHash="new", stableRS="old", canary=weights(9)), True),
+        (rollout("Paused", currentPodHash="new", stableRS="old", canary=weights(9, "x")), False),
+        (rollout("Paused", currentPodHash="new", stableRS="new", canary=weights(0)), True),
+        (rollout("Paused", currentPodHash="new", blueGreen={"activeSelector": "old"}), False),
+        (rollout("Paused", currentPodHash="new", blueGreen={"activeSelector": "new"}), True),
+        (rollout("Healthy", seen="2", currentPodHash="old", stableRS="old"), False),
+        (deployment(replicas=3, updatedReplicas=1, availableReplicas=2), False),
+        (deployment(replicas=3, updatedReplicas=1, availableReplicas=3), True),
+    ],
+)  # fmt: skip
+def test_a_release_has_traffic_when_a_pod_of_it_surely_answers(
+    workload: Any, traffic: bool
+) -> None:
+    assert judge(application(), workload).traffic is traffic
 
 
 def test_only_workloads_of_an_application_are_looked_at() -> None:
