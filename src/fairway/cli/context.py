@@ -7,7 +7,6 @@ import click
 from fairway.cli import output
 from fairway.cli.session import Session, confirm, connected, yes_option
 from fairway.client import context as contexts
-from fairway.model.errors import NotFound
 
 
 @click.group("context", invoke_without_command=True)
@@ -84,8 +83,7 @@ def change(session: Session, name: str, *, repo: str | None, ca: str | None) -> 
 def remove(session: Session, name: str, *, yes: bool) -> None:
     """Forget the context NAME with its token. The token itself stays valid on the server."""
     found = contexts.load(session.path)
-    if name not in found.contexts:
-        raise NotFound(f"there is no context {name!r}", code="no-context")
+    found.named(name)  # raises where there is none
     confirm(f"Forget the context {name} with its token?", yes=yes)
     del found.contexts[name]
     if found.current == name:

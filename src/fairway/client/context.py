@@ -38,11 +38,18 @@ class Contexts(Struct, kw_only=True):
     def named(self, name: str = "") -> Context:
         """A context. Raises `NotFound` (code `no-context`)."""
         found = self.contexts.get(name or self.current)
+        if found is None and name:
+            raise NotFound(
+                f"there is no context {name!r}",
+                code="no-context",
+                remedy="`fairway context` lists them; `fairway login URL` makes one",
+            )
         if found is None:
             raise NotFound(
-                f"there is no context {name!r}" if name else "no server is chosen",
+                "no server is chosen",
                 code="no-context",
-                remedy="`fairway login URL` makes one; `fairway context` lists them",
+                remedy="`fairway up` starts one here; `fairway login URL` signs in to one"
+                + (", `fairway context use NAME` chooses" if self.contexts else ""),
             )
         return found
 
