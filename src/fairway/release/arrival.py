@@ -139,16 +139,16 @@ def judge(
 
 def _of_workloads(application: Json, every: Sequence[Json], ours: Sequence[Json]) -> Arrival:
     """How a synced application's workloads are; `ours` run the digest."""
+    traffic = any(_answers(one) for one in ours)
     refused = [seen.why for one in ours if (seen := of_workload(one)).lost]
     if refused:
-        return Arrival(way=Way.REFUSED, why="; ".join(refused))
+        return Arrival(way=Way.REFUSED, why="; ".join(refused), traffic=traffic)
     aside = tuple(
         (one["metadata"]["namespace"], one["metadata"]["name"])
         for one in ours
         if one["kind"] == "Rollout" and not of_workload(one).well
     )
     behind = [seen.why for one in every if not (seen := of_workload(one)).well]
-    traffic = any(_answers(one) for one in ours)
     health = ((application.get("status") or {}).get("health") or {}).get("status", "")
     why = "; ".join(behind) or ("" if health == "Healthy" else f"the application is {health}")
     way = Way.COMING if why else Way.ARRIVED

@@ -128,6 +128,7 @@ def weights(weight: int, version: str = "new") -> dict[str, Any]:
         (rollout("Paused", currentPodHash="new", stableRS="new", canary=weights(0)), True),
         (rollout("Paused", currentPodHash="new", blueGreen={"activeSelector": "old"}), False),
         (rollout("Paused", currentPodHash="new", blueGreen={"activeSelector": "new"}), True),
+        (rollout("Degraded", currentPodHash="new", stableRS="old", canary=weights(9)), True),
         (rollout("Healthy", seen="2", currentPodHash="old", stableRS="old"), False),
         (deployment(replicas=3, updatedReplicas=1, availableReplicas=2), False),
         (deployment(replicas=3, updatedReplicas=1, availableReplicas=3), True),
