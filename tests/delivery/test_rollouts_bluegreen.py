@@ -56,7 +56,7 @@ async def test_a_version_is_previewed_promoted_by_hand_and_the_old_one_goes_late
 
 
 async def test_without_a_pause_the_switch_waits_for_all_pods_alone(web: Ground) -> None:
-    await web.create(blue_green())
+    await web.create(blue_green(scaleDownDelaySeconds=3600))
     await web.phase("Healthy")
     await web.image("2")
     done = await web.phase("Healthy")
