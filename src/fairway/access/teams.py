@@ -18,7 +18,11 @@ def create(db: Connection, who: Identity, name: str) -> Team:
     require_admin(who)
     check_name(name, "a team")
     if teams.by_name(db, name) is not None:
-        raise Conflict(f"there is a team {name!r} already", code="team-exists")
+        raise Conflict(
+            f"there is a team {name!r} already",
+            code="team-exists",
+            remedy=f"`fairway team add {name} LOGIN` makes somebody a member",
+        )
     made = teams.create(db, name)
     audit.append(db, who.login, "team.create", f"team/{name}")
     return made
@@ -46,7 +50,11 @@ def leave(db: Connection, who: Identity, name: str, login: str) -> Team:
     require_admin(who)
     found, member = named(db, name), person(db, login)
     if not teams.remove(db, found.id, member.id):
-        raise NotFound(f"{login} is no member of the team {name}", code="no-member")
+        raise NotFound(
+            f"{login} is no member of the team {name}",
+            code="no-member",
+            remedy="`fairway team ls` says who is",
+        )
     audit.append(db, who.login, "team.remove", f"team/{name}", before=login)
     return named(db, name)
 

@@ -18,6 +18,7 @@ from fairway.cli.session import (
     yes_option,
 )
 from fairway.client.wire.build import Build, Reason
+from fairway.model.errors import InvalidInput
 
 
 def _act(
@@ -83,6 +84,18 @@ def reject(session: Session, what: str, **options: Any) -> None:
     _decide(session, what, ("reject", "decline", "no"), options)
 
 
+def _check_build(what: str, command: str) -> None:
+    """Raise `InvalidInput` for what can be no build: it will be a release without its --env."""
+    number = what.strip().rpartition("#")[2].rpartition("/")[2]
+    if not (number.isdecimal() or number in {"last", "latest", ""}):
+        raise InvalidInput(
+            f"{what!r} is no build",
+            code="bad-build",
+            remedy=f"a release: `fairway {command} {what} --env ENVIRONMENT`; a build: write 12,"
+            " org/name#12 or `last`",
+        )
+
+
 def _decide(
     session: Session, what: str, words: tuple[str, str, str], options: dict[str, Any]
 ) -> None:
@@ -92,6 +105,7 @@ def _decide(
     command, act, verdict = words
     form, dry_run = options["output"], options["dry_run"]
     if not options["env"]:
+        _check_build(what, command)
         place = build_of(session, what, options["repo"])
         _act(session, place, act, dry_run=dry_run, form=form, reason="")
     elif dry_run:

@@ -6,8 +6,11 @@ import click
 
 from fairway.cli import get as getting
 from fairway.cli import kinds, output
+from fairway.cli.output import say
 from fairway.cli.session import Session, connected, gone
+from fairway.client.wire.release import Environment
 from fairway.client.wire.who import Right, RightSet, Team, TeamCreate
+from fairway.model.errors import FairwayError
 
 
 @click.group("team")
@@ -23,8 +26,12 @@ def team() -> None:
 def create(session: Session, name: str, logins: tuple[str, ...], *, output: str) -> None:
     """Make the team NAME, with these members."""
     made = session.api.post("/teams", TeamCreate(name=name), Team)
-    for login in logins:
-        made = session.api.put(f"/teams/{name}/members/{login}", None, Team)
+    try:
+        for login in logins:
+            made = session.api.put(f"/teams/{name}/members/{login}", None, Team)
+    except FairwayError:
+        say(f"the team {name} is made: `fairway team add {name} LOGIN` for who is missing in it")
+        raise
     _emit(made, output)
 
 
@@ -88,6 +95,10 @@ def grant(session: Session, holder: str, action: str, place: str, *, output: str
     """Let a user, or a team's members, do ACTION in an environment (or in all of a delivery)."""
     data = RightSet(holder=holder, action=action, place=place)
     getting.print_list(kinds.RIGHTS, [session.api.put("/rights", data, Right)], output)
+    delivery, _, environment = place.partition("/")
+    query = {"delivery": delivery, "environment": environment}
+    if next(iter(session.api.pages("/environments", Environment, query)), None) is None:
+        say(f"there is no {place} yet: the right counts once there is (`fairway get envs`)")
 
 
 @right.command("revoke")

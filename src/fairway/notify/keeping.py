@@ -47,6 +47,7 @@ def put(
             + ("bot's token" if channel.kind is ChannelKind.SLACK else "key to sign with"),
             code="no-channel-secret",
             where="body.secret",
+            remedy="`--secret-file FILE` gives it",
         )
     sealed = before.sealed if before else b""
     if secret is not None:
@@ -68,7 +69,10 @@ def _check_address(channel: Channel) -> None:
         )
     if not web and not channel.address.strip("# "):
         raise InvalidInput(
-            "a Slack channel needs its id or name", code="bad-channel-address", where="body.address"
+            "a Slack channel needs its id or name",
+            code="bad-channel-address",
+            where="body.address",
+            remedy="write C0123456789, or #name",
         )
 
 
@@ -101,7 +105,9 @@ def put_rule(db: Connection, actor: str, rule: Rule) -> Rule:
 def remove_rule(db: Connection, actor: str, name: str) -> None:
     """Raises `NotFound` (code `no-rule`)."""
     if not channels.remove_rule(db, name):
-        raise NotFound(f"there is no rule {name[:100]!r}", code="no-rule")
+        raise NotFound(
+            f"there is no rule {name[:100]!r}", code="no-rule", remedy="`fairway notify rule ls`"
+        )
     audit.append(db, actor, "rule.delete", f"rule/{name}")
 
 

@@ -36,7 +36,7 @@ def place(
         and delivery in ("", one.name)
     ]
     if not found:
-        raise _nowhere(known, environment, service, delivery)
+        raise nowhere(known, environment, service=service, delivery=delivery)
     if len(found) > 1:
         names = ", ".join(sorted(one.name for one in found))
         raise InvalidInput(
@@ -49,17 +49,34 @@ def place(
     return found[0], home
 
 
-def _nowhere(
-    known: Mapping[str, Delivery], environment: str, service: str, delivery: str
+def nowhere(
+    known: Mapping[str, Delivery], environment: str, *, service: str = "", delivery: str = ""
 ) -> NotFound:
-    every = {env.name for one in known.values() for env in one.environments}
-    what = f"a service {service} in " if service else ""
+    """The error for an environment, or a service in it, that no delivery has (or not that one)."""
     where = f" of {delivery}" if delivery else ""
+    there = [one for one in known.values() if delivery in ("", one.name)]
+    homes = [one for one in there if one.environment(environment) is not None]
+    if service and homes:
+        services = {each.name for one in homes for each in one.services}
+        return NotFound(
+            f"there is no service {service[:100]!r} in the environment {environment}{where}",
+            code="no-service",
+            remedy=f"there are: {', '.join(sorted(services))}",
+        )
+    every = {env.name for one in there for env in one.environments}
     return NotFound(
-        f"there is no {what}environment {environment}{where}".replace("no a ", "no "),
+        f"there is no environment {environment[:100]!r}{where}",
         code="no-environment",
         remedy="there are: " + (", ".join(sorted(every)) or "none; apply a Delivery"),
     )
+
+
+def known_place(known: Mapping[str, Delivery], environment: str, *, service: str = "") -> None:
+    """Raise `NotFound` unless some delivery has this environment (and service)."""
+    for one in known.values():
+        if one.environment(environment) and (not service or one.service(service)):
+            return
+    raise nowhere(known, environment, service=service)
 
 
 def asked(

@@ -214,7 +214,8 @@ async def test(
 
     `instead`: service -> digest that takes the place of what runs there. The build gets
     `FAIRWAY_ENVIRONMENT` and, of each service that runs there, `FAIRWAY_DIGEST_SERVICE` and
-    `FAIRWAY_IMAGE_SERVICE` (NAME@DIGEST). Raises `InvalidInput` (`no-tests`, `no-service`).
+    `FAIRWAY_IMAGE_SERVICE` (NAME@DIGEST). Raises `InvalidInput` (`no-tests`),
+    `NotFound` (`no-service`).
     """
     if delivery.tests is None:
         raise InvalidInput(
@@ -226,10 +227,10 @@ async def test(
         )
     known = {one.name: one for one in delivery.services}
     for name in sorted(instead.keys() - known.keys()):
-        raise InvalidInput(
+        raise NotFound(
             f"{delivery.name} has no service {name[:100]!r}",
             code="no-service",
-            remedy=f"there are {', '.join(known)}",
+            remedy=f"there are: {', '.join(known)}",
         )
     parameters = {"FAIRWAY_ENVIRONMENT": environment.name}
     for service in delivery.services:

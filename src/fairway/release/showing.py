@@ -14,7 +14,7 @@ from fairway.kit import clock
 from fairway.model.errors import NotFound
 from fairway.model.release import Approval, Promotion, PromotionState, Release
 from fairway.model.scope import Scope
-from fairway.release import dora, history
+from fairway.release import asking, dora, history
 from fairway.release.deliveries import kept
 from fairway.release.spec import Delivery, Environment
 from fairway.store import approvals, promotions, releases, repositories
@@ -126,10 +126,14 @@ def release(db: Connection, scope: Scope, number: int) -> Release:
 def figures(
     db: Connection, scope: Scope, environment: str, *, days: float, service: str = ""
 ) -> dora.Figures:
-    """How deliveries to an environment went in the last `days`."""
+    """How deliveries to an environment went in the last `days`. Raises `NotFound` for one that
+    there is not, and that nothing was delivered to.
+    """
     began = int(clock.now() - days * _DAY_MS)
     every = promotions.since(db, scope, environment, began)
     chosen = [one for one in every if service in ("", one.service)]
+    if not chosen:
+        asking.known_place(kept(db), environment, service=service)
     known: dict[int, Release] = {}
     for pair in {(one.delivery, one.service) for one in chosen}:
         known |= {one.id: one for one in releases.of_service(db, *pair, limit=2000)}

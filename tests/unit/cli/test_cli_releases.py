@@ -192,3 +192,31 @@ def test_the_figures_are_told_with_their_counts(line: Line) -> None:
 
 def test_the_suite_of_tests_must_be_named(line: Line) -> None:
     assert line("test", "production").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "said"),
+    [
+        (("approve", "web"), 2, "fairway approve web --env ENVIRONMENT"),
+        (("promote", "wbe", "--env", "production"), 5, "there are: front, web"),
+        (("promote", "web", "--env", "live"), 5, "there are: dev, production"),
+        (("promote", "web@9.9.9", "--env", "production"), 5, "1.0.3, 1.0.2, 1.0.1"),
+        (("rollback", "web", "--env", "production", "--to", "9.9.9"), 2, "1.0.2, 1.0.1"),
+        (("rollback", "--env", "production"), 2, "--yes"),
+        (("dora", "--env", "live"), 5, "there are: dev, production"),
+        (("dora", "--env", "production", "--service", "wbe"), 5, "there are: front, web"),
+        (("qa", "web", "good", "--env", "dev"), 5, "fairway get approvals"),
+        (("right", "grant", "wim", "fly", "shop"), 2, "one of: promote, approve"),
+        (("right", "grant", "wim", "promote", "shpo"), 0, "there is no shpo yet"),
+        (("team", "create", "crew", "wim", "nobody"), 5, "the team crew is made"),
+        (("team", "remove", "none", "wim"), 5, "fairway team create"),
+        (("notify", "channel", "add", "x", "slack", "C1"), 2, "--secret-file"),
+        (("notify", "rule", "rm", "x"), 5, "fairway notify rule ls"),
+        (("cr", "show", "99", "-R", "tide/app"), 5, "fairway change-request list"),
+    ],
+)
+def test_what_is_said_wrongly_is_answered_with_what_to_do(
+    line: Line, words: tuple[str, ...], exit_code: int, said: str
+) -> None:
+    done = line(*words)
+    assert (done.exit_code, said in done.stderr) == (exit_code, True), done.output

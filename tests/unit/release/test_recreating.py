@@ -10,7 +10,7 @@ import pytest
 from delivery_records import delivery, promotion, release
 from msgspec.structs import replace
 
-from fairway.model.errors import InvalidInput
+from fairway.model.errors import InvalidInput, NotFound
 from fairway.release import recreating
 from fairway.release.spec import Delivery, Environment, PipelineCheck
 from fairway.store import promotions, releases
@@ -71,7 +71,7 @@ async def test_without_a_suite_it_is_said_how_to_name_one() -> None:
 async def test_an_unknown_service_is_refused_with_those_there_are() -> None:
     made, place = _here(PipelineCheck(repository="acme/suite"))
     deps: Any = SimpleNamespace()
-    with pytest.raises(InvalidInput) as caught:
+    with pytest.raises(NotFound) as caught:
         await recreating.test(deps, made, place, {"wbe": DIGEST}, key="k")
     assert caught.value.code == "no-service"
     assert "web, shop-front" in caught.value.remedy
