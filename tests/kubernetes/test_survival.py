@@ -31,8 +31,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory, own_loop: None) -> Iterator
     with town(tmp_path_factory.mktemp("victim")) as made:
         made.apply(*web("web"))
         made.apply(claim("kept"), writer("kept"))
-        made.wait("pod", "writer", "condition=Ready")
-        made.wait("deployment", "web", "condition=Available")
+        serves(made, address(made))
         yield made
 
 

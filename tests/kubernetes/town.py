@@ -37,13 +37,16 @@ _CHANGED = ("FAIRWAY_NATIVE__DIR",)
 
 
 def eventually(look: Callable[[], T], seconds: float = WAIT_S) -> T:
-    """Ask until the answer is true-like, with no AssertionError or OSError; it, or the last."""
+    """Ask until the answer is true-like; raises what was wrong with the last one.
+
+    What lacks a part that comes later (KeyError, ValueError) or does not answer is asked again.
+    """
     deadline = time.monotonic() + seconds
     while True:
         try:
             found = look()
             assert found, f"{getattr(look, '__name__', look)} answered {found!r}"
-        except (AssertionError, OSError):  # kube-proxy may follow a pod's readiness some time later
+        except (AssertionError, LookupError, ValueError, OSError):  # as above; kube-proxy is late
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
