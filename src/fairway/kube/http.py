@@ -24,6 +24,7 @@ from lightkube.core.exceptions import ConfigError
 from yarl import URL
 
 from fairway.kit.aio import blocking
+from fairway.kube.connecting import Connector
 from fairway.kube.connection import Connection, bad, lightkube_config
 from fairway.kube.errors import unavailable
 from fairway.kube.transport import Request, Response, WebSocket
@@ -78,6 +79,7 @@ class HttpTransport:
         # More calls at once are not faster, and each would begin with a handshake.
         self._gate = asyncio.Semaphore(_AT_ONCE)
         self._opened: aiohttp.ClientSession | None = None
+        self._connector: Connector | None = None
         self._closed = False
 
     def _session(self) -> aiohttp.ClientSession:
@@ -86,7 +88,7 @@ class HttpTransport:
         if self._closed:
             raise aiohttp.ClientConnectionError("this way in was closed")
         if self._opened is None:
-            connector = aiohttp.TCPConnector(
+            self._connector = Connector(
                 limit=0,
                 ssl=self._context,
                 keepalive_timeout=_IDLE_S,
@@ -94,7 +96,7 @@ class HttpTransport:
                 socket_factory=_socket,
             )
             self._opened = aiohttp.ClientSession(
-                connector=connector,
+                connector=self._connector,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -193,6 +195,8 @@ class HttpTransport:
         self._closed = True
         if self._opened is not None:
             await self._opened.close()
+        if self._connector is not None:
+            await self._connector.end()
 
 
 def _socket(about: aiohttp.AddrInfoType) -> socket.socket:
