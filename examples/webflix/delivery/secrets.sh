@@ -3,19 +3,21 @@
 # database itself. A password is in the cluster only, never in Git and never in an image.
 set -eu
 
-for environment in dev staging production; do
-    if fairway kubectl get secret catalogue -n "webflix-$environment" >/dev/null 2>&1; then
-        continue
-    fi
-    password=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
-    for place in "films-$environment webflix-data" "catalogue webflix-$environment"; do
-        # shellcheck disable=SC2086  # a name and a namespace
-        set -- $place
-        fairway kubectl apply -f - <<EOF
+known=$(fairway kubectl get secrets -A --field-selector metadata.name=catalogue \
+    -o 'jsonpath={.items[*].metadata.namespace}')
+made=$(
+    for environment in dev staging production; do
+        case " $known " in *" webflix-$environment "*) continue ;; esac
+        password=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
+        for place in "films-$environment webflix-data" "catalogue webflix-$environment"; do
+            cat <<EOF
+---
 apiVersion: v1
 kind: Secret
-metadata: { name: $1, namespace: $2 }
+metadata: { name: ${place% *}, namespace: ${place#* } }
 stringData: { DATABASE_PASSWORD: "$password" }
 EOF
+        done
     done
-done
+)
+[ -z "$made" ] || printf '%s\n' "$made" | fairway kubectl apply -f -
