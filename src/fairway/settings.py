@@ -91,6 +91,7 @@ class Retention(Struct, frozen=True, forbid_unknown_fields=True):
     logs_bytes: int = 20 * _GIB  # all logs together: the eldest go first
     workspaces_hours: float = 24  # kept for retries
     workspaces_bytes: int = 20 * _GIB  # of one runner
+    build_cache_days: float = 30  # of what image builds left unused, of one runner
     build_cache_bytes: int = 20 * _GIB  # of image builds, of one runner
     untagged_days: float = 7  # images that no tag, build or other image names
     builds_days: float = 365  # age of builds; what a release, a tag or a branch names stays

@@ -194,12 +194,18 @@ def cache_within_size(system: Installation, folder: Path) -> None:
     copy.commit({"again": "again"})
     copy.push(system.remote("engine/image"))
     assert system.ended("engine/image", 2).status == "passed"
+    forget_images(host)
+    before = cache_size(host)
+    assert asyncio.run(pruned(host, 0, days=1)) == 0
+    assert cache_size(host) == before > 3_000_000
+    a_second = 1 / 86400
+    until("unused for a second", lambda: asyncio.run(pruned(host, 0, days=a_second)) >= 3_000_000)
 
 
-async def pruned(host: str, most: int) -> int:
+async def pruned(host: str, most: int, days: float = 0) -> int:
     docker = Docker(host)
     try:
-        return await BuildCache(docker, most_bytes=most).round()
+        return await BuildCache(docker, most_bytes=most, days=days).round()
     finally:
         docker.close()
 

@@ -11,6 +11,7 @@ from fairway.cluster import kubeconfig
 from fairway.cluster.clusters import Clusters
 from fairway.docker.client import Docker
 from fairway.image.build import Builder
+from fairway.image.cache import BuildCache
 from fairway.kit.aio import blocking
 from fairway.kube import Connection, from_kubeconfig
 from fairway.model.errors import Unavailable
@@ -115,6 +116,12 @@ def compose_environments(settings: Settings, docker: Docker) -> ComposeEnvironme
         confined=ConfinedResolver(toolbox(settings)),
         root=settings.data / "environments",
     )
+
+
+def build_cache(settings: Settings, docker: Docker) -> BuildCache:
+    """What keeps the Engine's build cache within its age and size."""
+    kept = settings.retention
+    return BuildCache(docker, most_bytes=kept.build_cache_bytes, days=kept.build_cache_days)
 
 
 def environment_remains(

@@ -12,8 +12,8 @@ from typing import Any
 
 from fairway.app import make_runner
 from fairway.boot import machines, opening
+from fairway.boot.environments import build_cache
 from fairway.docker.client import Docker
-from fairway.image.cache import BuildCache
 from fairway.kit.aio import background, blocking
 from fairway.kit.secret import Secret
 from fairway.pipeline.dispatch_http import HttpDispatch
@@ -43,7 +43,7 @@ async def run(settings: Settings) -> None:
 def _care(settings: Settings, docker: Docker | None) -> list[Coroutine[Any, Any, None]]:
     if docker is None:
         return []
-    return [BuildCache(docker, most_bytes=settings.retention.build_cache_bytes).run()]
+    return [build_cache(settings, docker).run()]
 
 
 def own_name(data: Path) -> str:

@@ -30,7 +30,7 @@ from fairway.boot import (
 from fairway.boot import gateway as front
 from fairway.boot.clusters import ClusterParts, OwnClusters
 from fairway.boot.delivery import ClusterFleet
-from fairway.boot.environments import Reach, toolbox
+from fairway.boot.environments import Reach, build_cache, toolbox
 from fairway.boot.opening import Opened
 from fairway.boot.registry_access import RegistryAccess
 from fairway.boot.server import Address, Router, Tls, check_free, serve
@@ -43,7 +43,6 @@ from fairway.docker.bridge import gateway
 from fairway.docker.client import Docker
 from fairway.docker.daemon import Engine
 from fairway.gateway.service import Service
-from fairway.image.cache import BuildCache
 from fairway.image.registry.app import Deps as RegistryDeps
 from fairway.image.registry.app import registry_app
 from fairway.kit.aio import Wake, blocking
@@ -121,8 +120,7 @@ async def _run(app: App, opened: Opened, docker: Docker | None, ways: _Ways) -> 
     remote_wake = Wake()
     async with asyncio.TaskGroup() as group:
         if docker is not None:
-            cache = BuildCache(docker, most_bytes=settings.retention.build_cache_bytes)
-            group.create_task(cache.run(), name="build cache")
+            group.create_task(build_cache(settings, docker).run(), name="build cache")
         if "git" in settings.roles:
             _start_git(group, opened, remote, remote_wake)
         beside = embedded.Beside(settings, app.database, app.tokens)

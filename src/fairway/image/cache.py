@@ -1,4 +1,4 @@
-"""Keeps the Engine's cache of image builds within its size: what was not used for longest goes.
+"""Keeps the Engine's cache of image builds within age and size: what was longest unused goes.
 
 The Engine does the choosing; a cache holds nothing that a build cannot make again. Only the
 runner's own Engine is asked, and what a build is using stays.
@@ -12,23 +12,26 @@ import logging
 from typing import Final
 
 from fairway.docker.client import Docker, EngineRefused
+from fairway.docker.http import Query
 from fairway.model.errors import FairwayError
 
 EVERY_S: Final = 600.0
 _PRUNE_S: Final = 600.0
+_DAY_S: Final = 86400
 _log = logging.getLogger(__name__)
 
 
 class BuildCache:
-    """The loop around the Engine's own pruning. `most_bytes` 0 keeps everything."""
+    """The loop around the Engine's own pruning. For 0 neither size nor age counts."""
 
-    def __init__(self, docker: Docker, *, most_bytes: int) -> None:
+    def __init__(self, docker: Docker, *, most_bytes: int, days: float = 0) -> None:
         self._docker = docker
         self._most = most_bytes
+        self._days = days
 
     async def run(self) -> None:
         """Work until cancelled."""
-        while self._most > 0:
+        while self._most > 0 or self._days > 0:
             await asyncio.sleep(EVERY_S)
             try:
                 gone = await self.round()
@@ -40,7 +43,15 @@ class BuildCache:
 
     async def round(self) -> int:
         """Prune once. Returns how many bytes went. Raises `Unavailable`: may be retried."""
-        query: dict[str, str | int | bool | None] = {"all": 1, "keep-storage": self._most}
+        gone = 0
+        if self._days > 0:
+            unused = {"until": [f"{max(1, round(self._days * _DAY_S))}s"]}
+            gone += await self._prune({"all": 1, "filters": json.dumps(unused)})
+        if self._most > 0:
+            gone += await self._prune({"all": 1, "keep-storage": self._most})
+        return gone
+
+    async def _prune(self, query: Query) -> int:
         try:
             async with (
                 asyncio.timeout(_PRUNE_S),
