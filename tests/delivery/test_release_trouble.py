@@ -60,8 +60,6 @@ def _lives() -> Iterator[float | None]:
     yield None
 
 
-# A TLS handshake that is cancelled leaves its socket to the garbage collector (CPython's asyncio).
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_restarts_anywhere_come_to_the_same_end(town: Town) -> None:
     await town.deliver()
     first = await town.candidate()
@@ -71,7 +69,7 @@ async def test_restarts_anywhere_come_to_the_same_end(town: Town) -> None:
                 async with town.running(), asyncio.timeout(life):
                     await town.until("production", "passed")
                     break
-    gc.collect()
+    gc.collect()  # what is left open is told of here
     assert [one.state for one in await town.lane("production")] == [PromotionState.PASSED]
     assert first in await town.runs("production")
     assert len(await town.releases()) == 1
