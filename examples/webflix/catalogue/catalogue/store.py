@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -67,6 +68,7 @@ class PostgresStore:
 
     def __init__(self, url: str, connections: int = 8) -> None:
         self._pool = ThreadedConnectionPool(1, connections, url)
+        self._free = threading.BoundedSemaphore(connections)  # the pool itself does not wait
         with self._cursor() as db:
             db.execute("SELECT pg_advisory_xact_lock(4711)")  # two of us may start at once
             db.execute(TABLE)
@@ -77,12 +79,13 @@ class PostgresStore:
 
     @contextmanager
     def _cursor(self) -> Iterator:
-        connection = self._pool.getconn()
-        try:
-            with connection, connection.cursor() as db:
-                yield db
-        finally:
-            self._pool.putconn(connection)
+        with self._free:
+            connection = self._pool.getconn()
+            try:
+                with connection, connection.cursor() as db:
+                    yield db
+            finally:
+                self._pool.putconn(connection)
 
     @staticmethod
     def _insert(db, film: Film) -> int:
