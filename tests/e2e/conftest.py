@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -10,9 +11,12 @@ from pathlib import Path
 
 import pytest
 from ground import Ground, Receiver, receiving
+from sqlalchemy import text
 
 from fairway.kit.net import free_port
+from fairway.store.database import Database
 
+POSTGRES = os.environ.get("FAIRWAY_TEST_POSTGRES", "")
 DOCKER = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 
 
@@ -71,3 +75,19 @@ def receiver() -> Iterator[Receiver]:
     """A receiver of HTTP calls."""
     with receiving() as made:
         yield made
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """The URL of an empty database on the test server."""
+    if not POSTGRES:
+        pytest.skip("FAIRWAY_TEST_POSTGRES names no server")
+    name = f"fairway_e2e_{secrets.token_hex(4)}"
+    server = Database(POSTGRES)
+    autocommit = server.engine.execution_options(isolation_level="AUTOCOMMIT")
+    with autocommit.connect() as db:
+        db.execute(text(f"CREATE DATABASE {name}"))
+    yield POSTGRES.rpartition("/")[0] + "/" + name
+    with autocommit.connect() as db:
+        db.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.close()

@@ -65,6 +65,7 @@ class Ground:
             "FAIRWAY_PIPELINE__IMAGES": json.dumps({"shell:*": "busybox:latest"}),
         }
         self.token = ""
+        self.ca = ""  # of an authority of its own
         self._api: Api | None = None
         self._count = 0
         self._templates: Repository | None = None
@@ -87,7 +88,7 @@ class Ground:
     def api(self) -> Api:
         """The API, as the admin. For the test's own thread."""
         if self._api is None:
-            self._api = Api(self.url, self.token)
+            self._api = Api(self.url, self.token, ca=self.ca)
         return self._api
 
     def run(self, *words: str, cwd: Path | None = None, given: str = "", **env: str) -> Done:
@@ -146,7 +147,7 @@ class Repository:
         self.ground, self.slug = ground, slug
         self.folder = ground.folder / "work" / slug
         self.folder.mkdir(parents=True)
-        self.remote = f"http://admin:{ground.token}@127.0.0.1:{ground.port}/{slug}.git"
+        self.remote = f"{ground.url}/{slug}.git".replace("://", f"://admin:{ground.token}@", 1)
         self.git("init", "-q", "-b", "main")
         self.git("config", "user.name", "Ada")
         self.git("config", "user.email", "ada@fairway.example")

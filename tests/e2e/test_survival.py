@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from fairway.client.wire.build import Build
 from fairway.docker.daemon import client
@@ -20,7 +18,6 @@ from fairway.store.database import Database
 from fairway.testing.installation import Copy, Installation, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
-POSTGRES = os.environ.get("FAIRWAY_TEST_POSTGRES", "")
 TICKS = 40
 SLOW = f"""kind: pipeline
 name: slow
@@ -70,22 +67,6 @@ def system(folder: Path, environment: dict[str, str] | None = None) -> Iterator[
         made.kill()
         if made.data.exists():
             made.command("down", "--purge", "--yes")
-
-
-@pytest.fixture
-def postgres() -> Iterator[str]:
-    """The URL of an empty database on the test server."""
-    if not POSTGRES:
-        pytest.skip("FAIRWAY_TEST_POSTGRES names no server")
-    name = f"fairway_e2e_{secrets.token_hex(4)}"
-    server = Database(POSTGRES)
-    autocommit = server.engine.execution_options(isolation_level="AUTOCOMMIT")
-    with autocommit.connect() as db:
-        db.execute(text(f"CREATE DATABASE {name}"))
-    yield POSTGRES.rpartition("/")[0] + "/" + name
-    with autocommit.connect() as db:
-        db.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.close()
 
 
 def push(to: Installation, folder: Path, slug: str, files: dict[str, str]) -> Copy:
