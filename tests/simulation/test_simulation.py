@@ -35,7 +35,7 @@ def test_a_mistake_put_in_on_purpose_is_found_within_the_first_seeds(bite: str) 
     assert not good, f"nobody noticed: {said}"
 
 
-# ---- voyages: Applications and Rollouts over simulated clusters ----------------------------------
+# ---- voyages: Applications, Rollouts and releases over simulated clusters ------------------------
 
 
 @pytest.mark.timeout(600)

@@ -7,10 +7,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from fairway.gitops import automation, plan
+from fairway.image import candidates
+from fairway.model.release import PromotionState
+from fairway.notify.channels.slack import Slack
 from fairway.queue.shards import Shards
+from fairway.release import carrying, commands, gates, history, noting
+from fairway.release import decide as decisions
 from fairway.rollout import bluegreen, controller, services, traffic
 from fairway.rollout.decide import decide as decided
 from fairway.rollout.objects import ReplicaSet
@@ -83,7 +89,81 @@ def _tells_nobody() -> Any:
     return mock.patch.object(Telling, "__call__", told)
 
 
+# ---- mistakes of releases ------------------------------------------------------------------------
+
+
+def _takes_red_builds() -> Any:
+    """A digest whose build failed counts as a candidate."""
+    return mock.patch.object(candidates, "why_not", return_value="")
+
+
+def _opens_every_gate() -> Any:
+    """Releases that nobody approved go on."""
+    return mock.patch.object(gates, "judge", return_value=gates.OPEN)
+
+
+def _skips_environments() -> Any:
+    """A release comes into an environment that was not good in the one before."""
+    return mock.patch.object(history, "good_since", return_value=0)
+
+
+def _leaves_refused_ones_in_git() -> Any:
+    """What a rollout refuses is not taken back."""
+
+    def refused(db: Any, number: int, why: str) -> None:
+        noting.ended(db, number, PromotionState.FAILED, why, bad=why)
+
+    return mock.patch.object(carrying, "refused", refused)
+
+
+def _says_things_twice() -> Any:
+    """What may have been said before a lost answer is said again, unasked."""
+
+    async def find(*_: Any) -> str:
+        return ""
+
+    return mock.patch.object(Slack, "find", find)
+
+
+def _forgets_the_audit() -> Any:
+    """What people do to releases is not written down."""
+    return mock.patch.object(commands, "_note")
+
+
+def _waits_for_what_was_overtaken() -> Any:
+    """What voyages found first: a promotion that its environment's range has left behind."""
+    return mock.patch.object(decisions, "_gives_way", return_value=False)
+
+
+class Course(Struct, frozen=True, kw_only=True):
+    """What happens while a mistake of releases is looked for."""
+
+    deeds: int = 1
+    only: tuple[str, ...] = ("push_more",)
+    faults: int = 0
+    weather: tuple[str, ...] = ()
+    shape: int = 0
+
+
+COURSES: dict[str, Course] = {
+    "takes-red-builds": Course(only=("push_red",)),
+    "opens-every-gate": Course(deeds=0),
+    "skips-environments": Course(),
+    "leaves-refused-ones-in-git": Course(only=("push_faulty",), deeds=2),
+    "says-things-twice": Course(deeds=4, faults=3, weather=("storm",)),
+    "forgets-the-audit": Course(deeds=0),
+    "waits-for-what-was-overtaken": Course(deeds=6),
+}
+"""Mistakes that voyages with releases must find, and on which course."""
+
 ALL: dict[str, Callable[[], Any]] = {
+    "takes-red-builds": _takes_red_builds,
+    "opens-every-gate": _opens_every_gate,
+    "skips-environments": _skips_environments,
+    "leaves-refused-ones-in-git": _leaves_refused_ones_in_git,
+    "says-things-twice": _says_things_twice,
+    "forgets-the-audit": _forgets_the_audit,
+    "waits-for-what-was-overtaken": _waits_for_what_was_overtaken,
     "moves-traffic-to-nothing": _moves_traffic_to_nothing,
     "switches-unready": _switches_unready,
     "never-heals": _never_heals,
@@ -94,6 +174,13 @@ ALL: dict[str, Callable[[], Any]] = {
 }
 
 SIGNS: dict[str, str] = {
+    "takes-red-builds": "which is no candidate",
+    "opens-every-gate": "without its gates",
+    "skips-environments": "which was never good in",
+    "leaves-refused-ones-in-git": "passed last",
+    "says-things-twice": "was said 2 times",
+    "forgets-the-audit": "the audit has 0 of",
+    "waits-for-what-was-overtaken": "is at sync",
     "moves-traffic-to-nothing": "which has no pods",
     "switches-unready": "which has no pods",
     "never-heals": "not Synced",

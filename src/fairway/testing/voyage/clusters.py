@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from fairway.gitops.kinds import APPLICATION_CRD, PROJECT_CRD
 from fairway.kube import Actor, Kube, objects
 from fairway.kube.crd import Crd, definition
 from fairway.kube.kind import NAMESPACE, POD, SERVICE, Json
+from fairway.release.crd import CRD as DELIVERY_CRD
 from fairway.rollout.analysis import crds as analysis
 from fairway.rollout.crds import ROLLOUT, ROLLOUT_CRD
 from fairway.rollout.objects import HASH
@@ -25,7 +26,7 @@ from fairway.testing.simkube.workloads import Fate, Workloads, is_ready
 from fairway.testing.voyage.goods import SHOP, Cargo
 
 ROUTES: Final = Crd(kind=HTTP_ROUTE, fields={"spec": "any", "status": "any"})
-CRDS: Final = (ROUTES, APPLICATION_CRD, PROJECT_CRD, ROLLOUT_CRD, *analysis.CRDS)
+CRDS: Final = (ROUTES, APPLICATION_CRD, PROJECT_CRD, ROLLOUT_CRD, DELIVERY_CRD, *analysis.CRDS)
 _WATCHED: Final = (POD.path(), SERVICE.path(), HTTP_ROUTE.path())
 
 
@@ -33,7 +34,13 @@ class SimCluster:
     """One cluster: its API, its pods, its gateway."""
 
     def __init__(
-        self, name: str, source: random.Random, note: Callable[[str], None], *, known: bool
+        self,
+        name: str,
+        source: random.Random,
+        note: Callable[[str], None],
+        *,
+        known: bool,
+        namespaces: Sequence[str] = (SHOP,),
     ) -> None:
         """`known`: our kinds are there from the start; otherwise controllers bring them."""
         self.name = name
@@ -48,7 +55,9 @@ class SimCluster:
         self.broken: list[str] = []  # what must not have happened
         self.fleet: list[Cargo] = []
         self._served: set[str] = set()  # Services behind which there were pods once
-        self.api.put((NAMESPACE.path(), "", SHOP), {"metadata": {"name": SHOP}})
+        self.judge: Callable[[Json], str] = by_tag
+        for one in namespaces:
+            self.api.put((NAMESPACE.path(), "", one), {"metadata": {"name": one}})
         self.api.install(*_definitions(known=known))
         self.api.on_change(self._changed)
 
@@ -66,11 +75,11 @@ class SimCluster:
         self.api.cut()
 
     def _fate(self, pod: Json) -> Fate:
-        image = pod["spec"]["containers"][0]["image"]
         after_s = self.random.uniform(0.2, 4.0)
-        if ":never" in image:
+        word = self.judge(pod)
+        if word == "never":
             return Fate("never")
-        return Fate("crash" if ":crash" in image else "ready", after_s)
+        return Fate("crash" if word == "crash" else "ready", after_s)
 
     # ---- the gateway -----------------------------------------------------------------------------
 
@@ -90,7 +99,7 @@ class SimCluster:
         if any("weight" in one for one in refs):
             self.live[place] = {one["name"]: int(one.get("weight", 1)) for one in refs}
         generation = route["metadata"]["generation"]
-        shares = tuple(Share(SHOP, o["name"], 80, int(o.get("weight", 1))) for o in refs)
+        shares = tuple(Share(place[1], o["name"], 80, int(o.get("weight", 1))) for o in refs)
         accepted = {"type": "Accepted", "status": "True", "observedGeneration": generation}
         parent = {"parentRef": {"name": "gateway"}, "controllerName": CONTROLLER}
         status = {"parents": [{**parent, "conditions": [accepted]}]}
@@ -104,14 +113,15 @@ class SimCluster:
         """Nobody's request goes to a version without pods."""
         for cargo in self.fleet:
             for name in self._reached(cargo):
-                found = self.api.find(SERVICE, name, SHOP)
+                found = self.api.find(SERVICE, name, cargo.namespace)
                 hash_ = ((found or {}).get("spec") or {}).get("selector", {}).get(HASH)
                 if not hash_:
                     continue
-                if self._pods(hash_):
-                    self._served.add(cargo.name)
-                elif cargo.name in self._served:
-                    told = f"{name} in {self.name} sends users to {hash_}, which has no pods"
+                which = f"{cargo.namespace}/{name}"
+                if self._pods(cargo.namespace, hash_):
+                    self._served.add(f"{cargo.namespace}/{cargo.name}")
+                elif f"{cargo.namespace}/{cargo.name}" in self._served:
+                    told = f"{which} in {self.name} sends users to {hash_}, which has no pods"
                     if told not in self.broken:
                         self.broken.append(told)
                         self.note(f"BROKEN {told}")
@@ -120,16 +130,22 @@ class SimCluster:
         """The Services that users' requests reach now."""
         if cargo.strategy == "blueGreen":
             return cargo.services()[:1]
-        weights = self.live.get((HTTP_ROUTE.path(), SHOP, cargo.name), {})
+        weights = self.live.get((HTTP_ROUTE.path(), cargo.namespace, cargo.name), {})
         return [name for name, weight in weights.items() if weight]
 
-    def _pods(self, hash_: str) -> int:
-        pods = self.api.of(POD, SHOP)
+    def _pods(self, namespace: str, hash_: str) -> int:
+        pods = self.api.of(POD, namespace)
         return sum(is_ready(o) for _, o in pods if objects.labels(o).get(HASH) == hash_)
 
-    def rollout(self, name: str) -> Json | None:
+    def rollout(self, name: str, namespace: str = SHOP) -> Json | None:
         """A Rollout as it is."""
-        return self.api.find(ROLLOUT, name, SHOP)
+        return self.api.find(ROLLOUT, name, namespace)
+
+
+def by_tag(pod: Json) -> str:
+    """What becomes of a pod: "never" ready, "crash", or "" for a good one; by its image's tag."""
+    image = str(pod["spec"]["containers"][0]["image"])
+    return next((word for word in ("never", "crash") if f":{word}" in image), "")
 
 
 @cache

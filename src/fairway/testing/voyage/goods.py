@@ -26,6 +26,7 @@ class Cargo(Struct):
     colour: str = "red"
     extras: list[str] = field(default_factory=lambda: ["extra0"])
     replicas: int = 2
+    namespace: str = SHOP
 
     def manifests(self) -> list[Json]:
         """All that Git has of it."""
@@ -82,7 +83,7 @@ class Cargo(Struct):
         spec: Json = {
             "project": "default",
             "source": source,
-            "destination": {"name": self.cluster, "namespace": SHOP},
+            "destination": {"name": self.cluster, "namespace": self.namespace},
             "ignoreDifferences": ignored,
         }
         if policy:

@@ -80,10 +80,10 @@ def _rollout(cargo: Cargo, cluster: SimCluster) -> Iterator[str]:
         yield f"{cargo.name}: it is Paused, though every pause has an end: {status}"
     if phase == "Healthy" and status.get("stableRS") != status.get("currentPodHash"):
         yield f"{cargo.name}: Healthy, but the stable version is another: {status}"
-    yield from _reachable(cargo, cluster, status)
+    yield from reachable(cargo, cluster, status)
 
 
-def _reachable(cargo: Cargo, cluster: SimCluster, status: Json) -> Iterator[str]:
+def reachable(cargo: Cargo, cluster: SimCluster, status: Json) -> Iterator[str]:
     """The last known good answers: its Service points at it, and its pods are there."""
     stable = str(status.get("stableRS") or "")
     if not stable:
@@ -91,16 +91,18 @@ def _reachable(cargo: Cargo, cluster: SimCluster, status: Json) -> Iterator[str]
         return
     ready = [
         o
-        for _, o in cluster.api.of(POD, SHOP)
+        for _, o in cluster.api.of(POD, cargo.namespace)
         if objects.labels(o).get(HASH) == stable and is_ready(o)
     ]
     if len(ready) < cargo.replicas:
         yield f"{cargo.name}: {len(ready)} pods of the last known good {stable} are there"
-    main = cluster.api.find(SERVICE, cargo.services()[0], SHOP) or {}
+    main = cluster.api.find(SERVICE, cargo.services()[0], cargo.namespace) or {}
     if main["spec"]["selector"].get(HASH) != stable:
         yield f"{cargo.name}: its Service points at {main['spec']['selector']}, not at {stable}"
     sets = [
-        o for _, o in cluster.api.of(REPLICA_SET, SHOP) if objects.labels(o).get(HASH) == stable
+        o
+        for _, o in cluster.api.of(REPLICA_SET, cargo.namespace)
+        if objects.labels(o).get(HASH) == stable
     ]
     if len(sets) != 1:
         yield f"{cargo.name}: {len(sets)} ReplicaSets of one version"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from msgspec import Struct
@@ -24,29 +24,45 @@ _QUIET_S: Final = 150.0
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """How wild a voyage is. `deeds` are what people do, `faults` what happens to them."""
+    """How wild a voyage is. `deeds` are what people do, `faults` what happens to them; `only` and
+    `weather` name which of both there are (else all)."""
 
     deeds: int
     faults: int
     over_s: float
     steps: tuple[Json, ...]
+    only: tuple[str, ...] = ()
+    weather: tuple[str, ...] = ()
 
 
 class Voyage:
     """Carries a plan out."""
 
-    def __init__(self, world: VoyageWorld, plan: Plan) -> None:
-        self.world, self.plan = world, plan
+    def __init__(self, world: VoyageWorld, plan: Plan, *, fleet: list[Cargo] | None = None) -> None:
+        self.world: Any = world
+        self.plan = plan
         self.random = world.random
-        self.fleet = [
-            Cargo("web", "east", "canary", steps=plan.steps),
-            Cargo("shop", "hub", "blueGreen"),
-            Cargo("site", "hub", "deployment"),
-        ]
+        self.fleet = (
+            fleet
+            if fleet is not None
+            else [
+                Cargo("web", "east", "canary", steps=plan.steps),
+                Cargo("shop", "hub", "blueGreen"),
+                Cargo("site", "hub", "deployment"),
+            ]
+        )
         for cargo in self.fleet:
             world.clusters[cargo.cluster].fleet.append(cargo)
         self.good = {cargo.name: cargo.image for cargo in self.fleet}
         self._number = 0
+
+    def open_ends(self) -> list[str]:
+        """What has not come to its right end (yet)."""
+        return verdict.open_ends(self.world, self.fleet)
+
+    def check(self) -> None:
+        """Judge it at its end. Raises `AssertionError` with all that is wrong."""
+        verdict.check(self.world, self.fleet)
 
     async def run(self) -> None:
         """All of it. Raises `AssertionError` for what does not end."""
@@ -80,14 +96,18 @@ class Voyage:
                 return
             await asyncio.sleep(0.2)
 
-    async def _until_good(self, seconds: float) -> None:
-        """Wait until all is as it shall be, twice in a row."""
+    async def _until_good(
+        self, seconds: float, help_: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """Wait until all is as it shall be, twice in a row. `help_`: what people do meanwhile."""
         loop = asyncio.get_running_loop()
         ends = loop.time() + seconds
         good = 0
         while good < 2:
             await asyncio.sleep(2.0)
-            told = verdict.open_ends(self.world, self.fleet)
+            if help_ is not None:
+                await help_()
+            told = self.open_ends()
             good = 0 if told else good + 1
             broken = [one for cluster in self.world.clusters.values() for one in cluster.broken]
             assert not broken, "\n".join(broken)
@@ -177,8 +197,8 @@ class Voyage:
     # ---- what happens to them --------------------------------------------------------------------
 
     async def _fault(self) -> None:
-        faults = (self._kill, self._part, self._storm, self._cut, self._forget, self._jump)
-        await self.random.choice(faults)()
+        names = self.plan.weather or ("kill", "part", "storm", "cut", "forget", "jump")
+        await getattr(self, f"_{self.random.choice(names)}")()
 
     async def _kill(self) -> None:
         process: Process = self.random.choice(self.world.processes)
@@ -223,8 +243,8 @@ class Voyage:
         state = (app.get("status") or {}).get("operationState") or {}
         return bool(app.get("operation")) or state.get("phase") == "Running"
 
-    async def _end(self) -> None:
-        """Faults are over; bad releases are taken back in Git, and what does not sync is synced."""
+    def _calm(self) -> None:
+        """Faults are over."""
         for cluster in self.world.clusters.values():
             _calm(cluster.weather)
             if cluster.weather.parted:
@@ -233,6 +253,10 @@ class Voyage:
             process.life.die_at_write = None
             process.pause = lambda: 0.1
         self.world.note("the end begins")
+
+    async def _end(self) -> None:
+        """Bad releases are taken back in Git, and what does not sync is synced."""
+        self._calm()
         for cargo in self.fleet:
             if cargo.image != self.good[cargo.name]:
                 cargo.image = self.good[cargo.name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from fairway.testing.fleet import StaticFleet
 from fairway.testing.life import Killed, Life, SimulatedDatabase, WorldDatabase, enter
 from fairway.testing.virtual import VirtualLoop
 from fairway.testing.voyage.clusters import SimCluster
-from fairway.testing.voyage.goods import HOME, Cargo
+from fairway.testing.voyage.goods import HOME, SHOP, Cargo
 from fairway.testing.voyage.sources import PlainToolbox, SimulatedManifests
 from fairway.testing.world import EPOCH
 
@@ -32,7 +32,14 @@ CLUSTERS: Final = ("hub", "east")
 class VoyageWorld:
     """Two clusters, Git, a database, and two processes that share the work."""
 
-    def __init__(self, loop: VirtualLoop, folder: Path, *, known: bool) -> None:
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        folder: Path,
+        *,
+        known: bool,
+        namespaces: Sequence[str] = (SHOP,),
+    ) -> None:
         """`known`: the clusters have our kinds from the start."""
         self.loop = loop
         self.random = loop.random
@@ -44,15 +51,19 @@ class VoyageWorld:
         self.ahead = 0.0  # how far the time of day has jumped
         seeded = [random.Random(self.random.random()) for _ in CLUSTERS]  # noqa: S311 seeded
         self.clusters = {
-            name: SimCluster(name, source, self.note, known=known)
+            name: SimCluster(name, source, self.note, known=known, namespaces=namespaces)
             for name, source in zip(CLUSTERS, seeded, strict=True)
         }
-        self.processes = [Process(self, name) for name in ("first", "second")]
+        self.processes = [self.make_process(name) for name in ("first", "second")]
         loop.set_exception_handler(self._failed)
 
     def _failed(self, _loop: Any, context: dict[str, Any]) -> None:
         """A defect in a timer of the world itself."""
         self.defects.append(context.get("exception") or RuntimeError(str(context)))
+
+    def make_process(self, name: str) -> Process:
+        """One that is not started yet."""
+        return Process(self, name)
 
     def time_of_day(self) -> float:
         """For `clock.use`."""
@@ -82,8 +93,8 @@ class VoyageWorld:
 class Process:
     """One process with the role controllers, incarnation after incarnation."""
 
-    def __init__(self, world: VoyageWorld, name: str) -> None:
-        self.world = world
+    def __init__(self, world: Any, name: str) -> None:
+        self.world: Any = world
         self.name = name
         self.life = Life(name)
         self.life.alive = False
@@ -98,7 +109,8 @@ class Process:
             self.starts += 1
             self.life = Life(f"{self.name}.{self.starts}")
             self.world.note(f"{self.life.name} starts")
-            self._begin(self.life)
+            for work, name in self.works(self.life):
+                self.life.start(_mortal(work, self.life, self.world), name)
             try:
                 await self.life.dead.wait()
             finally:
@@ -108,7 +120,8 @@ class Process:
             await self.life.buried()
             await asyncio.sleep(self.pause())
 
-    def _begin(self, life: Life) -> None:
+    def works(self, life: Life) -> list[tuple[Coroutine[Any, Any, None], str]]:
+        """Everything that runs in an incarnation."""
         world = self.world
         database = SimulatedDatabase(world.path, life)
         fleet = StaticFleet(**{name: one.kube(life) for name, one in world.clusters.items()})
@@ -124,12 +137,11 @@ class Process:
             router=GatewayApi(told),
             equality=Equality(None),
         )
-        for work, name in (
+        return [
             (shards.run(), "shards of applications"),
             (self.controller.run(), "applications"),
             (rollouts.run(), "rollouts"),
-        ):
-            life.start(_mortal(work, life, world), name)
+        ]
 
 
 async def _mortal(work: Coroutine[Any, Any, None], life: Life, world: VoyageWorld) -> None:
