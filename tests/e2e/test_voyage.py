@@ -21,7 +21,7 @@ from voyage_story import SECOND, arrived_well, back, first_out, sail, second_out
 NATIVE = os.environ.get("FAIRWAY_NATIVE__DIR", "")
 pytestmark = [
     pytest.mark.docker,
-    pytest.mark.timeout(1800),
+    pytest.mark.timeout(2400),
     pytest.mark.usefixtures("busybox", "own_loop"),
 ]
 

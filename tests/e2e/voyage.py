@@ -26,7 +26,7 @@ from fairway.testing.slack import TOKEN, Workspace, serve
 
 T = TypeVar("T")
 
-WAIT_S: Final = 400.0  # for the slowest machine: a good one needs a tenth
+WAIT_S: Final = 900.0  # for the slowest machine: a good one needs a tenth
 _ASK_S: Final = 0.2
 ALL_HOME: Final = dict.fromkeys(files.ENVIRONMENTS, files.HOME)
 
