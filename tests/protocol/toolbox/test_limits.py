@@ -179,7 +179,7 @@ async def test_a_cancelled_call_ends_its_worker(own_server: Server):
     before = workers(own_server)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(toolbox.ask(ENDLESS, limits=LONG))
-        await _until(lambda: len(workers(own_server)) == 2)  # one more, because that one is busy
+        await _until(lambda: len(workers(own_server)) >= 2)  # one more, because that one is busy
         task.cancel()
     await _until(lambda: not set(before) & set(workers(own_server)))
     assert await toolbox.ask(Expr(source="2")) == 2
@@ -188,13 +188,20 @@ async def test_a_cancelled_call_ends_its_worker(own_server: Server):
 async def test_a_killed_worker_is_replaced_and_the_call_repeated(own_server: Server):
     toolbox = Toolbox(own_server)
     assert await toolbox.ask(Expr(source="1")) == 1
-    slow = Lua(script="for i = 1, 30000000 do end return 7", steps=2**40)
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(toolbox.ask(slow, limits=LONG))
-        await _until(lambda: len(workers(own_server)) == 2)  # one more, because that one is busy
-        for pid in workers(own_server):
-            os.kill(pid, signal.SIGKILL)
-    assert task.result().values == [7]
+    for millions in (30, 120, 480):  # on a loaded machine the call may end before a worker begins
+        slow = Lua(script=f"for i = 1, {millions}000000 do end return 7", steps=2**40)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(toolbox.ask(slow, limits=LONG))
+            # one more, because that one is busy
+            await _until(lambda: len(workers(own_server)) >= 2 or task.done())  # noqa: B023
+            caught = not task.done()
+            if caught:
+                for pid in workers(own_server):
+                    os.kill(pid, signal.SIGKILL)
+        assert task.result().values == [7]
+        if caught:
+            break
+    assert caught
     await _until(lambda: len(workers(own_server)) >= 1)
 
 
