@@ -126,6 +126,16 @@ class _Kubelet:
             await FakeKubelet(kube).run()
         finally:
             await kube.close()
+            await _farewell(self._loop)
+
+
+async def _farewell(loop: asyncio.AbstractEventLoop) -> None:
+    """TLS connections end by an exchange of their own: wait until no socket is left of them."""
+    left = getattr(loop, "_selector").get_map  # noqa: B009 no public way to ask
+    for _ in range(400):
+        if len(left()) <= 1:  # the loop's own
+            return
+        await asyncio.sleep(0.1)
 
 
 @contextlib.contextmanager
