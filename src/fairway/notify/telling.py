@@ -56,7 +56,7 @@ def along(db: Connection, known: Sequence[Channel], tidings: Tidings) -> set[str
     told = set()
     for channel in known:
         found = messages.deployment(db, channel.id, tidings.place.application)
-        if found is None:
+        if found is None or wanted.apart(found, tidings):
             continue
         told.add(channel.name)
         changed = wanted.along(found, tidings)
