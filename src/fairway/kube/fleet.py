@@ -93,39 +93,66 @@ async def each(fleet: Fleet, work: Callable[[Member], Awaitable[None]], *, name:
     It is cancelled when the cluster goes or is reached otherwise; what it raises is logged, and it
     is begun again after some seconds. `name` is for tasks and logs.
     """
-    running: dict[str, tuple[Kube, asyncio.Task[None]]] = {}
+    running: dict[str, _Run] = {}
     async with asyncio.TaskGroup() as group:
-        while True:
-            wanted = {one.name: one for one in fleet.members().values() if one.kube is not None}
-            for gone in [at for at in running if not _same(running[at][0], wanted.get(at))]:
-                task = running.pop(gone)[1]
-                task.cancel()
-                await asyncio.wait([task])  # others may have changed the fleet meanwhile
-            if any(not _same(kube, fleet.members().get(at)) for at, (kube, _) in running.items()):
-                continue
-            for member in fleet.members().values():
-                if member.kube is not None and member.name not in running:
-                    kept = _keep(member, work, name)
-                    task = group.create_task(kept, name=f"{name} in {member.name}")
-                    running[member.name] = (member.kube, task)
-            await fleet.changed.wait(_LOOK_S)
-
-
-def _same(kube: Kube, member: Member | None) -> bool:
-    return member is not None and member.kube is kube
-
-
-async def _keep(member: Member, work: Callable[[Member], Awaitable[None]], name: str) -> None:
-    """A group of tasks that fails while it is cancelled raises the failure alone (before Python
-    3.13): that the cluster's way in was closed comes just then. So the cancellation is asked for.
-    """
-    me = asyncio.current_task()
-    while me is not None and not me.cancelling():
         try:
-            await work(member)
-        except FairwayError as error:
-            _log.warning("%s in the cluster %s: %s", name, member.name, error)
-        except Exception:  # noqa: BLE001 a defect in one cluster's work must not end the others'
-            _log.exception("%s in the cluster %s failed: begun again", name, member.name)
-        if not me.cancelling():
-            await asyncio.sleep(_AGAIN_S)
+            while True:
+                wanted = {at: one for at, one in fleet.members().items() if one.kube is not None}
+                for gone in [at for at in running if not running[at].serves(wanted.get(at))]:
+                    await running.pop(gone).end()  # others may have changed the fleet meanwhile
+                if any(not one.serves(fleet.members().get(at)) for at, one in running.items()):
+                    continue
+                for member in fleet.members().values():
+                    if member.kube is not None and member.name not in running:
+                        running[member.name] = run = _Run(member)
+                        kept = run.keep(work, name)
+                        run.task = group.create_task(kept, name=f"{name} in {member.name}")
+                await fleet.changed.wait(_LOOK_S)
+        finally:
+            for run in running.values():
+                run.over = True
+
+
+class _Run:
+    """The work in one cluster, by one way in.
+
+    That it is over is noted here, as Python's account of it is not to be relied on before 3.13: a
+    group of tasks that fails while it is cancelled raises the failure alone, and one that fails by
+    itself may leave its task counted as cancelled.
+    """
+
+    def __init__(self, member: Member) -> None:
+        self.over = False
+        self.task: asyncio.Task[None] | None = None
+        self._member = member
+
+    def serves(self, member: Member | None) -> bool:
+        """Whether this is the way into the cluster."""
+        return member is not None and member.kube is self._member.kube
+
+    async def end(self) -> None:
+        """Cancel the work, and wait until it has ended."""
+        self.over = True
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait([self.task])
+
+    async def keep(self, work: Callable[[Member], Awaitable[None]], name: str) -> None:
+        """Work until it is over."""
+        at = self._member.name
+        while not self.over:
+            try:
+                await work(self._member)
+            except FairwayError as error:
+                _log.warning("%s in the cluster %s: %s", name, at, error)
+            except Exception:  # noqa: BLE001 a defect in one cluster's work must not end the others'
+                _log.exception("%s in the cluster %s failed: begun again", name, at)
+            if not self.over:
+                _forget_cancellations()
+                await asyncio.sleep(_AGAIN_S)
+
+
+def _forget_cancellations() -> None:
+    task = asyncio.current_task()
+    while task is not None and task.uncancel():
+        pass

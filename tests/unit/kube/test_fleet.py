@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from fairway.kit.aio import background
+from fairway.kit.aio import background, together
 from fairway.kube import Kube
 from fairway.kube.fleet import Member, each, find, home, same_server
 from fairway.model.errors import NotFound, Unavailable
@@ -21,6 +21,12 @@ class _Client:
 
 def kube(server: str) -> Kube:
     return cast("Kube", cast("Any", _Client(server)))
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is begun again at once."""
+    monkeypatch.setattr("fairway.kube.fleet._AGAIN_S", 0.001)
 
 
 def fleet() -> StaticFleet:
@@ -126,3 +132,25 @@ async def test_work_that_fails_just_as_it_is_cancelled_begins_anew_with_the_new_
         await asyncio.sleep(0)  # into the group
         made.add("main", kube("https://main:7443"))
         assert await begun.get() == "https://main:7443"
+
+
+async def test_work_whose_group_fails_by_itself_is_begun_again_and_can_still_be_ended() -> None:
+    made = fleet()
+    made.remove("far")
+    begun: asyncio.Queue[str] = asyncio.Queue()
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise Unavailable("not now")
+
+    async def work(member: Member) -> None:
+        await begun.put(member.client().server)
+        async with together() as group:  # waits for its task, which counts as a cancellation
+            group.create_task(fails())
+
+    async with background(each(made, work, name="test")), asyncio.timeout(90):
+        for _ in range(3):
+            assert await begun.get() == "https://main:6443"
+        made.add("main", kube("https://main:7443"))
+        while await begun.get() != "https://main:7443":
+            pass
