@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -121,7 +122,7 @@ def test_depth_is_counted_outside_of_strings(text: bytes, deep: bool) -> None:
 
 @given(st.binary(max_size=200), st.sampled_from(["", *sorted(media.MANIFESTS)]))
 def test_bytes_that_anybody_sends_raise_nothing_else(body: bytes, content_type: str) -> None:
-    with pytest.raises(FairwayError):
+    with suppress(FairwayError):  # "{}" is an artifact's manifest of the drafts
         manifest.read(body, content_type)
 
 
