@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from fairway.store.database import Database, sqlite_url
 from fairway.store.schema import metadata
+from fairway.testing.databases import QuickDatabase
 
 # How long an example takes says how busy the machine is. In CI the examples are always the same.
 settings.register_profile(
@@ -82,9 +83,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     if request.param == "sqlite":
         path = tmp_path / "fairway.db"
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
-        opened = Database(sqlite_url(path), durable=False)
+        opened: Database = QuickDatabase(sqlite_url(path))
     else:
-        opened = Database(request.getfixturevalue("postgres_url"))
+        opened = QuickDatabase(request.getfixturevalue("postgres_url"))
         names = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
         opened.write_now(lambda db: db.execute(text(f"TRUNCATE {names} RESTART IDENTITY")))
     yield opened

@@ -32,7 +32,7 @@ class Suite:
     also: tuple[str, ...] = ()  # a second run: the unit tests that need a server
 
 
-_ALONE = ("-n2", "-m", "not postgres and not docker and not client")
+_ALONE = ("-n2", "-p", "no:schemathesis", "-m", "not postgres and not docker and not client")
 
 SUITES: dict[str, Suite] = {
     "lint": Suite(

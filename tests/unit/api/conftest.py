@@ -9,15 +9,16 @@ import httpx
 import pytest
 
 from fairway.api.app import api_app
-from fairway.store.database import Database, sqlite_url
+from fairway.store.database import sqlite_url
 from fairway.testing.apiworld import URL, ApiWorld, Current
+from fairway.testing.databases import QuickDatabase
 
 
 @pytest.fixture
 def api_world(sqlite_template: Path, tmp_path: Path) -> Iterator[ApiWorld]:
     path = tmp_path / "fairway.db"
     shutil.copyfile(sqlite_template, path)
-    database = Database(sqlite_url(path), durable=False)
+    database = QuickDatabase(sqlite_url(path))
     yield ApiWorld(database, tmp_path)
     database.close()
 

@@ -12,17 +12,18 @@ from fairway.cli import session
 from fairway.client.context import Context
 from fairway.client.http import Api
 from fairway.kit import clock
-from fairway.store.database import Database, sqlite_url
+from fairway.store.database import sqlite_url
 from fairway.testing.apiworld import URL, ApiWorld, Current
 from fairway.testing.asgi import AsgiTransport, LoopThread
 from fairway.testing.commandline import Line
+from fairway.testing.databases import QuickDatabase
 
 
 @pytest.fixture
 def api_world(sqlite_template: Path, tmp_path: Path) -> Iterator[ApiWorld]:
     path = tmp_path / "fairway.db"
     shutil.copyfile(sqlite_template, path)
-    database = Database(sqlite_url(path), durable=False)
+    database = QuickDatabase(sqlite_url(path))
     yield ApiWorld(database, tmp_path)
     database.close()
 
