@@ -31,7 +31,7 @@ from fairway.testing.voyage.shop import shape_of
 from fairway.testing.voyage.voyage import Plan, Voyage
 from fairway.testing.voyage.world import VoyageWorld, begin_clock
 
-_RELEASES_EVERY = 80  # one voyage of so many is about releases: it takes ten times as long
+_RELEASES_EVERY = 16  # one voyage of so many is about releases: it takes ten times as long
 _SHAPES = 16  # so many seeds have one shape of releases
 _TRACE = "\n---- all that happened ----\n"
 _REPLAYED_EVERY = 25  # a sample of voyages is lived through twice
