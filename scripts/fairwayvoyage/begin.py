@@ -1,0 +1,118 @@
+"""Before the story: Fairway starts, and the film site comes to be as its users know it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from fairway.client.wire.notify import Channel, ChannelSet, Rule, RuleSet
+from fairway.client.wire.release import Release
+from fairway.client.wire.repository import Repository, RepositoryChange, RepositoryCreate
+from fairway.client.wire.who import Organisation, OrganisationCreate
+from fairway.testing.slack import TOKEN
+from fairwayvoyage import building, delivering
+from fairwayvoyage.copies import EXAMPLES, at_home
+from fairwayvoyage.ground import ORGANISATION, SERVICES, Trouble, server_pid
+from fairwayvoyage.world import World
+
+ABOUT = {
+    "catalogue": "which films there are: Python over PostgreSQL",
+    "ratings": "what people think of them: Go, compiled in a multi-stage build",
+    "storefront": "the site: its assets built by esbuild, its pages by Python",
+}
+
+
+def fairway(world: World) -> None:
+    """Fairway runs, with what the builds stand on."""
+    ground, screen = world.ground, world.screen
+    ground.clear()
+    ground.start()
+    screen.say("Base images come from Debian's packages: no registry is needed but Fairway's own.")
+    ground.base_images()
+    ground.cluster()
+
+
+def company(world: World) -> None:
+    """People, a chat, and the environments that one Delivery names."""
+    ground, screen = world.ground, world.screen
+    ground.api.post("/orgs", OrganisationCreate(name=ORGANISATION), Organisation)
+    world.people.come()
+    screen.note("Ada may write code; Grace may decide what goes to production")
+    world.chat.start(server_pid(ground.data))
+    crew = ChannelSet(kind="slack", address="C0FILMS", secret=TOKEN, api=world.chat.api)
+    ground.api.put("/channels/crew", crew, Channel)
+    ground.api.put("/rules/everything", RuleSet(channel="crew"), Rule)
+    _environments(world)
+    world.people.entrust()
+    screen.note("dev, staging and production: three namespaces, each with a database of its own")
+
+
+def _environments(world: World) -> None:
+    ground = world.ground
+    setup = ground.work / "delivery"
+    setup.mkdir()
+    for path in (EXAMPLES / "delivery").iterdir():
+        (setup / path.name).write_bytes(path.read_bytes())
+    at_home(setup, ground.registry)
+    ground.fairway("apply", "-f", setup / "setup.yaml")
+    _secrets(world, setup / "secrets.sh")
+    copy = world.copies["environments"]
+    _repository(world, copy.slug)
+    copy.begin("ada", world.people.ada.token)
+    copy.git("push", "--quiet", "origin", "main")
+    screen = world.screen
+    screen.command("fairway apply -f delivery/environments.yaml -f delivery/delivery.yaml")
+    ground.fairway(
+        "apply", "-f", setup / "environments.yaml", "-f", setup / "delivery.yaml"
+    )  # fmt: skip
+
+
+def _secrets(world: World, script: Path) -> None:
+    """Each environment's password is made in the cluster, and is nowhere else."""
+    ground = world.ground
+    environment = ground.environment()
+    environment["PATH"] = f"{ground.program.parent}:{environment['PATH']}"
+    done = subprocess.run(
+        ["sh", str(script)], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise Trouble(f"the passwords of the databases could not be made:\n{done.stderr}")
+
+
+def site(world: World) -> None:
+    """The three services as they are today: built, released, and in production."""
+    releases = []
+    for name in SERVICES:
+        world.screen.say(f"[bold]{name}[/]: {ABOUT[name]}")
+        releases.append(_first(world, name))
+    world.facts["begin"] = [delivering.plain(one) for one in releases]
+    for release in releases:
+        _approve(world, release)
+        found = delivering.arrived(world, release, "production")
+        delivering.tell_arrival(world, found, "the first of its kind there")
+
+
+def _first(world: World, name: str) -> Release:
+    copy = world.copies[name]
+    _repository(world, copy.slug)
+    needed = RepositoryChange(
+        config_path=".drone.delivery.yml", settings={"required_checks": ["build", "try"]}
+    )
+    world.ground.api.patch(f"/repos/{copy.slug}", needed, Repository)
+    copy.begin("ada", world.people.ada.token)
+    building.push(world, name)
+    made = building.must_pass(world, building.built(world, name, copy.head()))
+    return delivering.released(world, name, made.number)
+
+
+def _repository(world: World, slug: str) -> None:
+    made = RepositoryCreate(repository=slug, visibility="internal")
+    world.ground.api.post("/repos", made, Repository)
+
+
+def _approve(world: World, release: Release) -> None:
+    """The first of each: Grace says yes where she is asked."""
+    asked = delivering.asks(world, release)
+    if asked.state == "waiting":
+        name = f"{release.service}@{release.version}"
+        world.people.grace.must("approve", name, "--env", "production", "--comment", "begin")
