@@ -60,6 +60,7 @@ def place() -> Iterator[Place]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        start_new_session=True,  # as `fairway up` has it: the kernel shares out time by session
     )
     try:
         line = server.stdout.readline() if server.stdout else b""
