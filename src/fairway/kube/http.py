@@ -24,7 +24,6 @@ from lightkube.core.exceptions import ConfigError
 from yarl import URL
 
 from fairway.kit.aio import blocking
-from fairway.kube.connecting import Connector
 from fairway.kube.connection import Connection, bad, lightkube_config
 from fairway.kube.errors import unavailable
 from fairway.kube.transport import Request, Response, WebSocket
@@ -79,7 +78,6 @@ class HttpTransport:
         # More calls at once are not faster, and each would begin with a handshake.
         self._gate = asyncio.Semaphore(_AT_ONCE)
         self._opened: aiohttp.ClientSession | None = None
-        self._connector: Connector | None = None
         self._closed = False
 
     def _session(self) -> aiohttp.ClientSession:
@@ -88,7 +86,7 @@ class HttpTransport:
         if self._closed:
             raise aiohttp.ClientConnectionError("this way in was closed")
         if self._opened is None:
-            self._connector = Connector(
+            connector = aiohttp.TCPConnector(
                 limit=0,
                 ssl=self._context,
                 keepalive_timeout=_IDLE_S,
@@ -96,7 +94,7 @@ class HttpTransport:
                 socket_factory=_socket,
             )
             self._opened = aiohttp.ClientSession(
-                connector=self._connector,
+                connector=connector,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -195,8 +193,6 @@ class HttpTransport:
         self._closed = True
         if self._opened is not None:
             await self._opened.close()
-        if self._connector is not None:
-            await self._connector.end()
 
 
 def _socket(about: aiohttp.AddrInfoType) -> socket.socket:
