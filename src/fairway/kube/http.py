@@ -1,27 +1,21 @@
-"""The way to a real API server: lightkube's reading of credentials, carried by aiohttp.
+"""The way to a real API server: lightkube's reading of credentials over its httpx.
 
-HTTP/1.1, a connection for each watch and for each of the calls that are on their way at once.
-Keepalive probes find a peer that is gone without a word within half a minute. aiohttp, because a
-call costs it a quarter of httpx's processor time, and a sync is hundreds of calls.
+HTTP/1.1, a connection for each watch and as many calls at once as there are callers. Keepalive
+probes find a peer that is gone without a word within half a minute.
 """
 
 from __future__ import annotations
 
 import asyncio
-import io
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
-from http import HTTPStatus
-from typing import Final
-from urllib.parse import quote, urlencode
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
-import aiohttp
 import httpx2 as httpx
 from lightkube.config.client_adapter import user_auth, verify_cluster
 from lightkube.core.exceptions import ConfigError
-from yarl import URL
 
 from fairway.kit.aio import blocking
 from fairway.kube.connection import Connection, bad, lightkube_config
@@ -30,12 +24,8 @@ from fairway.kube.transport import Request, Response, WebSocket
 from fairway.kube.websocket import connect
 
 _CONNECT_S: Final = 10.0
-_AT_ONCE: Final = 16  # calls on their way; watches and other streams come on top
+_AT_ONCE: Final = 16  # requests on their way, without streams; as many idle connections are kept
 _IDLE_S: Final = 30.0
-_LINE: Final = 64 * 1024  # the longest line of an answer's head
-_LARGE: Final = 1024 * 1024  # bytes of a body that is sent in pieces
-_BUFFER: Final = 256 * 1024
-_SAFE: Final = "/:@!$&'()*+,;=~%"  # of a path: what is encoded already stays so
 _KEEPALIVE: Final = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
@@ -44,22 +34,22 @@ _KEEPALIVE: Final = (
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000),
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
 )
-_BROKEN: Final = (aiohttp.ClientError, OSError, TimeoutError, ConfigError)
+_BROKEN: Final = (httpx.HTTPError, httpx.StreamError, OSError)
 
 
 class HttpStream:
     """An answer that is read as it comes."""
 
-    def __init__(self, server: str, answer: aiohttp.ClientResponse) -> None:
-        self.status = answer.status
-        self.headers: Mapping[str, str] = _lower(answer.headers)
+    def __init__(self, server: str, response: httpx.Response) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = _lower(response.headers)
         self._server = server
-        self._answer = answer
+        self._response = response
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Pieces of the body."""
         try:
-            async for part in self._answer.content.iter_any():
+            async for part in self._response.aiter_raw():
                 yield part
         except _BROKEN as error:
             raise unavailable(self._server, error) from error
@@ -75,149 +65,102 @@ class HttpTransport:
         self._connection = connection
         self._context = context
         self._auth = auth
-        # More calls at once are not faster, and each would begin with a handshake.
-        self._gate = asyncio.Semaphore(_AT_ONCE)
-        self._opened: aiohttp.ClientSession | None = None
-        self._closed = False
-
-    def _session(self) -> aiohttp.ClientSession:
-        """The connections; whoever renews a way in (other certificates, another address) closes
-        the old one, perhaps just before somebody asks by it: that is an `aiohttp.ClientError`."""
-        if self._closed:
-            raise aiohttp.ClientConnectionError("this way in was closed")
-        if self._opened is None:
-            connector = aiohttp.TCPConnector(
-                limit=0,
-                ssl=self._context,
-                keepalive_timeout=_IDLE_S,
-                ttl_dns_cache=10,
-                socket_factory=_socket,
-            )
-            self._opened = aiohttp.ClientSession(
-                connector=connector,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=("user-agent", "accept", "accept-encoding", "content-type"),
-                read_bufsize=_BUFFER,
-                max_line_size=_LINE,
-                max_field_size=_LINE,
-            )
-        return self._opened
-
-    async def _ask(self, request: Request) -> aiohttp.ClientResponse:
-        """Send; once more where the identity renews itself because the server refused it."""
-        if self._auth is None:
-            return await self._once(request, "")
-        flow = self._auth.async_auth_flow(httpx.Request("GET", self.server))
-        async with aclosing(flow):
-            answer = await self._once(request, _authorisation(await anext(flow)))
-            if answer.status == HTTPStatus.UNAUTHORIZED:
-                try:
-                    renewed = _authorisation(await flow.asend(httpx.Response(answer.status)))
-                except StopAsyncIteration:
-                    return answer
-                except ConfigError:
-                    answer.release()
-                    raise
-                answer.release()
-                return await self._once(request, renewed)
-            return answer
-
-    async def _once(self, request: Request, authorisation: str) -> aiohttp.ClientResponse:
-        body = request.body
-        return await self._session().request(
-            request.method,
-            self._url(request),
-            headers=_headers(request, authorisation),
-            data=io.BytesIO(body) if len(body) > _LARGE else body or None,
-            proxy=self._connection.proxy or None,
-            server_hostname=self._connection.server_name or None,
-            allow_redirects=False,
+        pool = httpx.AsyncHTTPTransport(
+            verify=context,
+            trust_env=False,
+            proxy=connection.proxy or None,
+            limits=httpx.Limits(
+                max_connections=None, max_keepalive_connections=_AT_ONCE, keepalive_expiry=_IDLE_S
+            ),
+            socket_options=_KEEPALIVE,
         )
+        self._client = httpx.AsyncClient(
+            base_url=connection.server,
+            transport=pool,
+            auth=auth,
+            timeout=httpx.Timeout(None, connect=_CONNECT_S),
+            trust_env=False,
+        )
+        # More at once are not faster, and each begins with a handshake: no connection is kept for it.
+        self._gate = asyncio.Semaphore(_AT_ONCE)
+        extensions = {"sni_hostname": connection.server_name} if connection.server_name else {}
+        self._extensions: dict[str, Any] = extensions
 
-    def _url(self, request: Request) -> URL:
-        query = f"?{urlencode(request.query, quote_via=quote)}" if request.query else ""
-        return URL(self.server + quote(request.path, safe=_SAFE) + query, encoded=True)
+    def _request(self, request: Request) -> httpx.Request:
+        return self._client.build_request(
+            request.method,
+            self.server + request.path,
+            params=list(request.query) or None,
+            headers=[("accept-encoding", "identity"), *request.headers.items(), *request.repeated],
+            content=request.body or None,
+            extensions=self._extensions,
+        )
 
     async def send(self, request: Request) -> Response:
         """Send and wait for the whole answer."""
         try:
             async with self._gate:
-                answer = await self._ask(request)
-                async with answer:
-                    body = await answer.read()
-        except _BROKEN as error:
+                answer = await self._client.send(self._request(request))
+        except (ConfigError, *_BROKEN) as error:
             raise unavailable(self.server, error) from error
-        return Response(answer.status, _lower(answer.headers), body)
+        except RuntimeError as error:
+            raise self._closed(error) from error
+        return Response(answer.status_code, _lower(answer.headers), answer.content)
+
+    def _closed(self, error: RuntimeError) -> Exception:
+        """httpx's word for a client that was closed: whoever renews a way in (other certificates,
+        another address) closes the old one, perhaps just before somebody asks by it."""
+        return unavailable(self.server, error) if self._client.is_closed else error
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[HttpStream]:
         """Send and read the answer inside the block."""
         try:
-            answer = await self._ask(request)
-        except _BROKEN as error:
+            answer = await self._client.send(self._request(request), stream=True)
+        except (ConfigError, *_BROKEN) as error:
             raise unavailable(self.server, error) from error
+        except RuntimeError as error:
+            raise self._closed(error) from error
         try:
             yield HttpStream(self.server, answer)
         finally:
-            answer.close()
+            await answer.aclose()
 
     @asynccontextmanager
     async def websocket(
         self, request: Request, protocols: tuple[str, ...]
     ) -> AsyncIterator[WebSocket]:
         """Open a websocket; closed with the block."""
-        try:
-            authorisation = await self._authorisation()
-        except ConfigError as error:
-            raise unavailable(self.server, error) from error
+        plain = self._request(request)
+        headers = await self._authorised(plain)
         async with connect(
-            str(self._url(request)),
-            headers=_headers(request, authorisation),
+            str(plain.url),
+            headers=headers,
             protocols=protocols,
             context=self._context,
             server_name=self._connection.server_name,
         ) as opened:
             yield opened
 
-    async def _authorisation(self) -> str:
-        """What the identity says of itself; a websocket does not ask twice."""
+    async def _authorised(self, request: httpx.Request) -> dict[str, str]:
+        """The request's headers, with what the identity adds."""
         if self._auth is None:
-            return ""
-        async with aclosing(self._auth.async_auth_flow(httpx.Request("GET", self.server))) as flow:
-            return _authorisation(await anext(flow))
+            return _lower(request.headers)
+        flow = self._auth.async_auth_flow(request)
+        try:
+            return _lower((await anext(flow)).headers)
+        except ConfigError as error:
+            raise unavailable(self.server, error) from error
+        finally:
+            await flow.aclose()
 
     async def close(self) -> None:
         """Drop every connection."""
-        self._closed = True
-        if self._opened is not None:
-            await self._opened.close()
+        await self._client.aclose()
 
 
-def _socket(about: aiohttp.AddrInfoType) -> socket.socket:
-    made = socket.socket(family=about[0], type=about[1], proto=about[2])
-    for option in _KEEPALIVE:
-        made.setsockopt(*option)
-    return made
-
-
-def _authorisation(request: httpx.Request) -> str:
-    return str(request.headers.get("authorization", ""))
-
-
-def _headers(request: Request, authorisation: str) -> list[tuple[str, str]]:
-    found = [("accept-encoding", "identity"), *request.headers.items(), *request.repeated]
-    return [*found, ("authorization", authorisation)] if authorisation else found
-
-
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    """By lower-case name; what comes more than once is joined, as HTTP allows."""
-    found: dict[str, str] = {}
-    for given, value in headers.items():
-        name = given.lower()
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
+def _lower(headers: httpx.Headers) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def open_now(connection: Connection) -> HttpTransport:

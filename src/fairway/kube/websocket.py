@@ -8,7 +8,7 @@ import hashlib
 import os
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 from urllib.parse import urlsplit
@@ -88,7 +88,7 @@ class Socket:
 async def connect(
     url: str,
     *,
-    headers: Sequence[tuple[str, str]],
+    headers: Mapping[str, str],
     protocols: tuple[str, ...],
     context: ssl.SSLContext,
     server_name: str = "",
@@ -123,7 +123,7 @@ async def _handshake(
     url: str,
     pair: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     *,
-    headers: Sequence[tuple[str, str]],
+    headers: Mapping[str, str],
     protocols: tuple[str, ...],
 ) -> str:
     """Agree on the protocol, which is returned."""
@@ -146,15 +146,13 @@ async def _handshake(
     return chosen
 
 
-def _greeting(
-    url: str, key: str, headers: Sequence[tuple[str, str]], protocols: tuple[str, ...]
-) -> bytes:
+def _greeting(url: str, key: str, headers: Mapping[str, str], protocols: tuple[str, ...]) -> bytes:
     at = urlsplit(url)
     target = (at.path or "/") + (f"?{at.query}" if at.query else "")
     lines = [f"GET {target} HTTP/1.1"]
-    if "host" not in dict(headers):
+    if "host" not in headers:
         lines.append(f"host: {at.netloc}")
-    lines += [f"{name}: {value}" for name, value in headers if name not in _OWN]
+    lines += [f"{name}: {value}" for name, value in headers.items() if name not in _OWN]
     lines += [
         "connection: Upgrade",
         "upgrade: websocket",

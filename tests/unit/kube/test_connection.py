@@ -125,9 +125,10 @@ def test_credentials_that_do_not_fit_are_refused() -> None:
 
 
 async def authorisation(transport: HttpTransport) -> str:
-    said = await transport._authorisation()
+    request = Request(method="GET", path="/x", headers={"user-agent": "test"})
+    headers = await transport._authorised(transport._request(request))
     await transport.close()
-    return said
+    return headers.get("authorization", "")
 
 
 async def identity(user: dict[str, Any], folder: Path) -> str:
