@@ -45,8 +45,12 @@ async def test_a_deployment_becomes_available_and_its_service_has_endpoints(
         return len([one for one in found if one["conditions"]["ready"]]) == 2
 
     await eventually("two endpoints that are ready", ready)
-    status = (await kube.get(DEPLOYMENT, "web", namespace))["status"]
-    assert status["availableReplicas"] == 2
+
+    async def available() -> bool:  # another controller writes it down
+        status = (await kube.get(DEPLOYMENT, "web", namespace)).get("status") or {}
+        return bool(status.get("availableReplicas") == 2)
+
+    await eventually("two available replicas", available)
 
 
 async def test_a_pod_that_shall_never_be_ready_is_not(kube: Kube, namespace: str) -> None:

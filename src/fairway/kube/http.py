@@ -81,7 +81,7 @@ class HttpTransport:
             timeout=httpx.Timeout(None, connect=_CONNECT_S),
             trust_env=False,
         )
-        # More at once are not faster, and each begins with a handshake: no connection is kept for it.
+        # More at once are not faster, and each would begin with a handshake.
         self._gate = asyncio.Semaphore(_AT_ONCE)
         extensions = {"sni_hostname": connection.server_name} if connection.server_name else {}
         self._extensions: dict[str, Any] = extensions
