@@ -24,6 +24,7 @@ from fairway.supervise.supervisor import Supervisor
 _RETRY_S: Final = 2.0
 _NETWORK_S: Final = 5.0
 _CERTIFICATES_S: Final = 10.0  # a look costs milliseconds; after a clock's leap all waits for it
+_PAUSE_S: Final = 20.0
 _SOON_S: Final = 0.25
 _LATER_S: Final = 5.0
 _log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ class Embedded:
                 group.create_task(self._watch_node(), name=f"node of {self.name}")
                 group.create_task(self._tend_network(ground), name=f"network of {self.name}")
                 group.create_task(self._tend_certificates(ground), name=f"pki of {self.name}")
+                group.create_task(self._tend_pause(ground), name=f"pause of {self.name}")
                 group.create_task(self._addons(ground), name=f"addons of {self.name}")
         finally:
             self._supervisor = self._probes = None
@@ -182,6 +184,18 @@ class Embedded:
             if made:
                 _log.info("renewed certificates of %s: %s", self.name, ", ".join(made))
                 await self._define(ground)
+
+    async def _tend_pause(self, ground: Ground) -> None:
+        """A kubelet that runs out of disk removes what no pod uses, after a while even the image
+        that every pod begins with (containerd 1.6 pins none): nothing else could bring it again.
+        """
+        while True:
+            await asyncio.sleep(_PAUSE_S)
+            try:
+                if await blocking(setting_up.import_pause, ground):
+                    _log.warning("brought the pause image of the cluster %s again", self.name)
+            except (FairwayError, OSError) as error:
+                _log.debug("the pause image of %s: %s", self.name, error)
 
     async def _addons(self, ground: Ground) -> None:
         """What every cluster has besides its components; once for each start of Fairway."""

@@ -165,11 +165,16 @@ def before(ground: Ground, component: str) -> None:
         import_pause(ground)
 
 
-def import_pause(ground: Ground) -> None:
-    """Have the pause image on the node: nothing else could pull it. Raises Unavailable."""
+def import_pause(ground: Ground) -> bool:
+    """Have the pause image on the node: nothing else could pull it. Returns whether it lacked.
+
+    Raises Unavailable; may be retried.
+    """
     ctr = (ground.programs["ctr"], "-a", str(ground.paths.socket), "-n", "k8s.io", "images")
-    if ground.pause not in host.run(*ctr, "ls", "-q", f"name=={ground.pause}"):
-        host.run(*ctr, "import", str(ground.paths.config / "pause.tar"))
+    if ground.pause in host.run(*ctr, "ls", "-q", f"name=={ground.pause}"):
+        return False
+    host.run(*ctr, "import", str(ground.paths.config / "pause.tar"))
+    return True
 
 
 def _lives(paths: Layout, component: str) -> bool:
