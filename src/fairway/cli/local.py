@@ -251,7 +251,7 @@ _IMAGE: Final = """\
     image: plugins/docker
     settings:
       repo: {name}
-      tags: ${{DRONE_COMMIT_SHA:0:8}}
+      tags: "${{DRONE_COMMIT_SHA:0:8}}"
 """
 
 
