@@ -251,9 +251,14 @@ def installation(settings: Settings, ports: Ports) -> Installation:
 
 
 def registry_policy(settings: Settings) -> Policy | None:
-    """How long the registry keeps what nothing names; None is for ever."""
-    days = settings.retention.untagged_days
-    return Policy(untagged_ms=int(days * _DAY_MS)) if days > 0 else None
+    """How long and how much the registry keeps that nothing names; None is all, for ever."""
+    kept = settings.retention
+    if kept.untagged_days <= 0 and kept.untagged_bytes <= 0:
+        return None
+    return Policy(
+        untagged_ms=int(max(kept.untagged_days, 0) * _DAY_MS),
+        untagged_bytes=max(kept.untagged_bytes, 0),
+    )
 
 
 def limits(settings: Settings) -> Limits:

@@ -94,6 +94,7 @@ class Retention(Struct, frozen=True, forbid_unknown_fields=True):
     build_cache_days: float = 30  # of what image builds left unused, of one runner
     build_cache_bytes: int = 20 * _GIB  # of image builds, of one runner
     untagged_days: float = 7  # images that no tag, build or other image names
+    untagged_bytes: int = 20 * _GIB  # of what only they need: the eldest go first, after a day
     builds_days: float = 365  # age of builds; what a release, a tag or a branch names stays
     builds_count: int = 10_000  # of each repository: the eldest go first
     events_days: float = 30  # what happened, for streams

@@ -1,14 +1,16 @@
 """Garbage in the registry: what nothing names any more goes, after a while.
 
 A manifest stays while a tag or an image record names it, while an index that stays lists it, while
-it is the subject of one that stays or has such a subject, or while it is young. A blob stays while
-a manifest of a repository uses it. Whatever a push was told of within `grace_ms` stays in any
-case: the registry touches it then (`store/registry.py`).
+it is the subject of one that stays or has such a subject, or while it is young. What only its youth
+keeps goes eldest first, as far as all of it together is too much. A blob stays while a manifest of
+a repository uses it. Whatever a push was told of within `grace_ms` stays in any case: the registry
+touches it then (`store/registry.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -24,9 +26,10 @@ _HOUR: Final = 3600 * 1000
 
 
 class Policy(Struct, frozen=True):
-    """How long things stay that nothing names, in milliseconds."""
+    """How long things stay that nothing names, in milliseconds, and how much of them."""
 
-    untagged_ms: int = 7 * 24 * _HOUR
+    untagged_ms: int = 7 * 24 * _HOUR  # 0 is for ever
+    untagged_bytes: int = 0  # of config and layers that nothing else uses; 0 is any number
     grace_ms: int = 24 * _HOUR  # the longest that a push may take
     upload_ms: int = 24 * _HOUR
 
@@ -47,9 +50,10 @@ async def collect(db: Database, blobs: Blobs, policy: Policy | None = None) -> C
     """
     policy = policy or Policy()
     now = clock.now()
+    before = await _cut(db, policy, now)
     manifests = 0
     for repo in await db.read(registry_gc.repositories):
-        manifests += await db.write(_repository, repo, policy, now)
+        manifests += await db.write(_repository, repo, before, now - policy.grace_ms)
     removed = await db.write(registry_gc.remove_unlinked, now - policy.grace_ms)
     for one in removed:
         await blobs.delete(one.key)
@@ -57,6 +61,47 @@ async def collect(db: Database, blobs: Blobs, policy: Policy | None = None) -> C
     await _lost_files(db, blobs, now - policy.grace_ms)
     size = sum(one.size for one in removed)
     return Collected(manifests, len(removed), size, uploads)
+
+
+async def _cut(db: Database, policy: Policy, now: int) -> int:
+    """What nothing names goes if it was last touched before this, by age or by size."""
+    age = now - max(policy.untagged_ms, policy.grace_ms) if policy.untagged_ms else 0
+    if not policy.untagged_bytes:
+        return age
+    held = await db.read(registry_gc.all_holdings)
+    sizes = await db.read(registry_gc.sizes)
+    return max(age, fitting(held, sizes, policy.untagged_bytes, now - policy.grace_ms))
+
+
+def fitting(held: Sequence[Holdings], sizes: Mapping[str, int], limit: int, latest: int) -> int:
+    """The earliest cut, at most `latest`, with which no more than `limit` bytes of blobs stay
+    that serve nothing but manifests that nothing names; 0 where all of them may.
+    """
+    named = [_closure(one.nodes, one.roots) for one in held]
+    needed = {
+        digest
+        for one, names in zip(held, named, strict=True)
+        for node in one.nodes
+        if node.digest in names
+        for digest in node.blobs
+    }
+    loose = [
+        Holdings([node for node in one.nodes if node.digest not in names], frozenset())
+        for one, names in zip(held, named, strict=True)
+    ]
+
+    def fits(cut: int) -> bool:
+        kept = {digest for one in loose for node in _kept(one, cut) for digest in node.blobs}
+        return sum(sizes.get(digest, 0) for digest in kept - needed) <= limit
+
+    touched = {node.touched + 1 for one in loose for node in one.nodes}
+    cuts = [0, *sorted(cut for cut in touched if cut <= latest)]
+    return cuts[min(bisect_left(cuts, 1, key=fits), len(cuts) - 1)]
+
+
+def _kept(held: Holdings, cut: int) -> list[Node]:
+    gone = {node.digest for node in doomed(held, cut)}
+    return [node for node in held.nodes if node.digest not in gone]
 
 
 def doomed(held: Holdings, before: int) -> list[Node]:
@@ -83,13 +128,13 @@ def _closure(nodes: Sequence[Node], roots: Iterable[str]) -> set[str]:
     return kept
 
 
-def _repository(db: Connection, repo: int, policy: Policy, now: int) -> int:
+def _repository(db: Connection, repo: int, before: int, grace: int) -> int:
     held = registry_gc.holdings(db, repo)
-    gone = doomed(held, now - max(policy.untagged_ms, policy.grace_ms))
+    gone = doomed(held, before)
     registry_gc.remove_manifests(db, [node.id for node in gone])
     left = {node.digest for node in held.nodes} - {node.digest for node in gone}
     used = {digest for node in held.nodes if node.digest in left for digest in node.blobs}
-    registry_gc.unlink_unused(db, repo, frozenset(used), now - policy.grace_ms)
+    registry_gc.unlink_unused(db, repo, frozenset(used), grace)
     return len(gone)
 
 

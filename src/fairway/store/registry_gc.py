@@ -53,11 +53,11 @@ def repositories(db: Connection) -> list[int]:
     return list(db.execute(select(registry_repository.c.id)).scalars())
 
 
-def holdings(db: Connection, repo: int) -> Holdings:
-    """A repository's manifests, locked, and its roots."""
+def holdings(db: Connection, repo: int, *, lock: bool = True) -> Holdings:
+    """A repository's manifests, locked unless they are only looked at, and its roots."""
     columns = [manifest.c[name] for name in Node.__struct_fields__]
-    here = manifest.c.registry_repository == repo
-    nodes = [Node(*row) for row in db.execute(select(*columns).where(here).with_for_update())]
+    query = select(*columns).where(manifest.c.registry_repository == repo)
+    nodes = [Node(*row) for row in db.execute(query.with_for_update() if lock else query)]
     tagged = select(tag.c.digest).where(tag.c.registry_repository == repo)
     recorded = (
         select(image.c.digest)
@@ -66,6 +66,16 @@ def holdings(db: Connection, repo: int) -> Holdings:
     )
     roots = {*db.execute(tagged).scalars(), *db.execute(recorded).scalars()}
     return Holdings(nodes, frozenset(roots))
+
+
+def all_holdings(db: Connection) -> list[Holdings]:
+    """What all repositories hold, to look at."""
+    return [holdings(db, repo, lock=False) for repo in repositories(db)]
+
+
+def sizes(db: Connection) -> dict[str, int]:
+    """Every blob's size by its digest."""
+    return {row.digest: row.size for row in db.execute(select(blob.c.digest, blob.c.size))}
 
 
 def remove_manifests(db: Connection, ids: Sequence[int]) -> None:

@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec import structs
 from registry_client import Client, Time, index, manifest, sha
 from sqlalchemy import Connection, Table, insert
 
@@ -17,6 +18,7 @@ from fairway.testing.blob import MemoryBlobs
 HOUR = 3600
 POLICY = Policy(untagged_ms=24 * HOUR * 1000, grace_ms=HOUR * 1000, upload_ms=2 * HOUR * 1000)
 HASTY = Policy(untagged_ms=HOUR * 1000, grace_ms=HOUR * 1000, upload_ms=2 * HOUR * 1000)
+TIGHT = structs.replace(POLICY, untagged_ms=0, untagged_bytes=1)
 LATER = 25 * HOUR
 
 
@@ -89,6 +91,64 @@ async def test_what_image_records_name_stays(
     client.deps.db.write_now(lambda db: _record(db, "a/b", digest, candidate))
     time.pass_(LATER)
     assert (await clean(client)).manifests == gone
+
+
+async def test_of_too_much_that_is_untagged_the_eldest_goes(client: Client, time: Time) -> None:
+    images = []
+    for number in range(5):
+        images.append(
+            await client.image("ab"[number % 2], "", b"%d" % number, b"x" * 100 + b"%d" % number)
+        )
+        time.pass_(HOUR)
+    time.pass_(HOUR)
+    gone = await _within(client, 3 * 102)
+    assert (gone.manifests, gone.blobs) == (2, 4)
+    found = [(await client.get("ab"[at % 2], one)).status_code for at, one in enumerate(images)]
+    assert found == [404, 404, 200, 200, 200]
+    assert await _within(client, 3 * 102) == Collected()
+    assert (await _within(client, 3 * 102 - 1)).manifests == 1
+
+
+async def _within(client: Client, size: int) -> Collected:
+    policy = structs.replace(TIGHT, untagged_bytes=size)
+    return await collect(client.deps.db, client.deps.blobs, policy)
+
+
+async def test_what_is_needed_anyhow_is_not_counted_as_untagged(client: Client, time: Time) -> None:
+    await client.image("a", "v1", b"config", b"base" * 100)
+    await client.image("b", "", b"2", b"base" * 100)
+    await client.image("b", "", b"3", b"base" * 100)
+    time.pass_(LATER)
+    assert await _within(client, 2) == Collected()
+    assert (await _within(client, 1)).manifests == 2
+
+
+async def test_no_size_removes_what_is_needed_or_may_still_be(client: Client, time: Time) -> None:
+    child = manifest(b"child")
+    kept = [("a", await client.image("a", "v1", b"tagged")), ("a", sha(child))]
+    await client.image("a", "", b"child")
+    await client.put("a", "many", index(child))
+    about = {"mediaType": "x/y", "digest": kept[0][1], "size": len(manifest(b"tagged"))}
+    kept.append(("a", await client.image("a", "", b"signature", subject=about)))
+    candidate = await client.image("a/b", "", b"candidate")
+    client.deps.db.write_now(lambda db: _record(db, "a/b", candidate, "yes"))
+    lost = await client.image("a", "", b"lost")
+    time.pass_(LATER)
+    kept += [("a/b", candidate), ("a", await client.image("a", "", b"pushed just now"))]
+    assert (await collect(client.deps.db, client.deps.blobs, TIGHT)).manifests == 1
+    assert (await client.get("a", lost)).status_code == 404
+    assert [(await client.get(*one)).status_code for one in kept] == [200] * 5
+
+
+async def test_a_list_and_what_it_lists_go_by_size_together(client: Client, time: Time) -> None:
+    old, new = manifest(b"old"), manifest(b"new")
+    await client.image("a", "", b"old")
+    time.pass_(HOUR)
+    await client.image("a", "", b"new")
+    await client.put("a", sha(index(old, new)), index(old, new))
+    time.pass_(LATER)
+    assert (await _within(client, 6)).manifests == 0
+    assert (await _within(client, 5)).manifests == 3
 
 
 def _record(db: Connection, name: str, digest: str, candidate: str) -> None:
@@ -204,8 +264,8 @@ class Pusher:
 class History:
     """Pushes, deletions and collections in any order; a push takes at most the grace."""
 
-    def __init__(self, client: Client, time: Time, seed: int) -> None:
-        self.client, self.time = client, time
+    def __init__(self, client: Client, time: Time, seed: int, policy: Policy) -> None:
+        self.client, self.time, self.policy = client, time, policy
         self.chance = random.Random(seed)
         self.running: list[Pusher] = []
         self.collected = 0
@@ -235,7 +295,7 @@ class History:
             await self.client("DELETE", f"{name}/manifests/{tag}")
 
     async def collect(self) -> None:
-        done = await collect(self.client.deps.db, self.client.deps.blobs, HASTY)
+        done = await collect(self.client.deps.db, self.client.deps.blobs, self.policy)
         self.collected += done.manifests + done.blobs
 
     async def _finish(self, pusher: Pusher) -> None:
@@ -259,11 +319,13 @@ async def _is_whole(client: Client, name: str, reference: str) -> None:
         assert sha(answer.content) == one["digest"]
 
 
-@pytest.mark.parametrize("seed", range(4))
-async def test_no_push_in_flight_misses_anything(client: Client, time: Time, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "policy"), [(0, HASTY), (1, TIGHT), (2, HASTY), (3, TIGHT)])
+async def test_no_push_in_flight_misses_anything(
+    client: Client, time: Time, seed: int, policy: Policy
+) -> None:
     if client.deps.db.sqlite is False and seed > 1:
         pytest.skip("a few histories are enough where each statement is a round trip")
-    history = History(client, time, seed)
+    history = History(client, time, seed, policy)
     await history.run()
     await _everything_tagged_is_whole(client)
     time.pass_(LATER)
