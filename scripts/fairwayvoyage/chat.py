@@ -6,6 +6,7 @@ ends a while after the process PID (Fairway's server) has.
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -75,14 +76,13 @@ def key(said: Said) -> str:
 
 def title(said: Said) -> str:
     """Its first line without the link."""
-    text = _LINK.sub(r"\2", str(said["text"]))
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return _LINK.sub(r"\2", html.unescape(str(said["text"])))
 
 
 def lines(said: Said) -> list[str]:
     """What stands below it."""
     found: list[Any] = said.get("attachments") or []
-    return [line for one in found for line in str(one.get("text", "")).splitlines()]
+    return [line for one in found for line in html.unescape(str(one.get("text", ""))).splitlines()]
 
 
 def end(folder: Path) -> None:

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from delivery_records import release
+from sqlalchemy import Connection
 
 from fairway.api.app import api_app
+from fairway.model.events import ApplicationChanged, PromotionChanged, ReleaseCreated
+from fairway.store import outbox, releases
 from fairway.store.database import Database
 from fairway.testing.apiworld import URL, ApiWorld
 
@@ -67,3 +71,36 @@ async def test_a_build_is_made_once_retried_and_told_of(
     assert put.status_code == 200
     kinds = [one["kind"] for one in (await client.get("/api/v1/events/recent")).json()["items"]]
     assert {"build-created", "build-finished"} <= set(kinds)
+
+
+async def test_who_sees_a_repository_sees_its_deliveries_happen(
+    client: httpx.AsyncClient, world: ApiWorld
+) -> None:
+    def happen(db: Connection) -> None:
+        number = releases.add(db, release(1, repository="tide/app"))
+        assert number is not None
+        common = {"delivery": "shop", "service": "web", "version": "1.0.0", "digest": "sha256:1"}
+        made = ReleaseCreated(
+            release=number, revision="c1", state="published", repository="tide/app", **common
+        )
+        gone = PromotionChanged(
+            release=number, promotion=1, environment="dev", way="promotion", state="passed",
+            **common,
+        )  # fmt: skip
+        app = ApplicationChanged(
+            namespace="argocd", name="web", uid="u", revision="c1", sync="Synced", health="Healthy"
+        )
+        for key, event in (("r", made), ("p", gone), ("a", app)):
+            outbox.append(db, event, key=key)
+
+    await world.database.write(happen)
+
+    async def seen_by(login: str) -> set[str]:
+        headers = {"Authorization": f"Bearer {world.token(login)}"}
+        answer = await client.get("/api/v1/events/recent", headers=headers)
+        return {one["kind"] for one in answer.json()["items"]}
+
+    deliveries = {"release-created", "promotion-changed"}
+    assert deliveries | {"application-changed"} <= await seen_by("ada")
+    assert deliveries <= await seen_by("rea")  # a reader of the repository
+    assert not deliveries & await seen_by("non")

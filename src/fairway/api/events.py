@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar import Request, get
 from litestar.types import ASGIApp
+from sqlalchemy import Connection
 
 from fairway.access.identity import Identity
 from fairway.access.scope import scope_of
@@ -20,12 +21,44 @@ from fairway.client.wire import system as wire
 from fairway.client.wire.common import Page
 from fairway.kit import clock
 from fairway.model.errors import InvalidInput
-from fairway.model.events import BY_KIND
+from fairway.model.events import (
+    BY_KIND,
+    ApplicationChanged,
+    Event,
+    PromotionChanged,
+    ReleaseCreated,
+    RolloutChanged,
+)
+from fairway.model.scope import Scope
 from fairway.model.token import TokenScope
-from fairway.store import outbox, views
+from fairway.store import outbox, releases, views
 
 _SCAN = 500
 _MOST_SCANS = 20
+
+
+_CLUSTERS: Final = ("clusters", 0)
+_LOOK: Final = (TokenScope.DELIVERY_READ, TokenScope.CLUSTER_READ, TokenScope.CLUSTER_WRITE)
+Owner = tuple[str, int]
+
+
+def _owner(event: Event) -> Owner:
+    """Who sees it: whoever sees its repository, that of its release, or the clusters."""
+    if isinstance(event, ReleaseCreated | PromotionChanged):
+        return "release", event.release
+    if isinstance(event, ApplicationChanged | RolloutChanged):
+        return _CLUSTERS
+    return "repository", getattr(event, "repository", 0)
+
+
+def _visible(db: Connection, scope: Scope, owners: Sequence[Owner]) -> set[Owner]:
+    """Those of the owners that the scope sees; the clusters' are a question of the token."""
+    queries = {"repository": views.visible_of, "release": releases.visible_of}
+    return {
+        (kind, number)
+        for kind, query in queries.items()
+        for number in query(db, scope, {number for what, number in owners if what == kind})
+    }
 
 
 class Wanted:
@@ -47,14 +80,16 @@ class Wanted:
         self._services, self._who = services, who
 
     async def of(self, found: Sequence[Happened]) -> list[Happened]:
-        """Those of `found` that match, and whose repository the reader sees now."""
+        """Those of `found` that match, and that the reader may see now."""
         matching = [one for one in found if self._matches(one)]
         scope = scope_of(self._who)
         if scope.unbounded or not matching:
             return matching
-        ids = {getattr(one.event, "repository", 0) for one in matching}
-        seen = await self._services.database.read(views.visible_of, scope, ids)
-        return [one for one in matching if getattr(one.event, "repository", 0) in seen]
+        owners = [_owner(one.event) for one in matching]
+        seen = await self._services.database.read(_visible, scope, owners)
+        if any(self._who.holds(one) for one in _LOOK):
+            seen.add(_CLUSTERS)
+        return [one for one, owner in zip(matching, owners, strict=True) if owner in seen]
 
     def _matches(self, one: Happened) -> bool:
         event = one.event

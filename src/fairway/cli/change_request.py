@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import click
 from fairway.cli import get as getting
 from fairway.cli import live, output
 from fairway.cli.kinds_change import CHANGES
+from fairway.cli.moments import moments
 from fairway.cli.session import (
     Session,
     build_path,
@@ -23,7 +23,6 @@ from fairway.cli.session import (
 )
 from fairway.cli.text import clean, short
 from fairway.client.wire.change import Change, ChangeClose, ChangeCreate, ChangeMerge
-from fairway.client.wire.system import Event
 from fairway.kit import clock
 from fairway.model.errors import InvalidInput
 
@@ -133,7 +132,7 @@ def watch(session: Session, number: str, *, output: str, repo: str, timeout: flo
 def _follow(session: Session, slug: str, path: str) -> Change:
     """Until nothing is to be waited for."""
     told, seen = "", 0
-    for _ in _moments(session, slug):
+    for _ in moments(session, CHANGES.events, slug):
         found = session.api.get(path, Change)
         now = _sentence(found)
         if now != told:
@@ -146,21 +145,6 @@ def _follow(session: Session, slug: str, path: str) -> Change:
         if _decided(found):
             break
     return session.api.get(path, Change)
-
-
-def _moments(session: Session, slug: str) -> Iterator[None]:
-    """Now, and whenever something has happened since: nothing is missed in between."""
-    last = next(iter(session.api.pages("/events/recent", Event, limit=1)), None)
-    yield
-    asked: dict[str, str | int] = {
-        "kinds": ",".join(CHANGES.events),
-        "repository": slug,
-        "since": last.id if last else 0,
-    }
-    for message in session.api.stream("/events", asked):
-        yield
-        if message.event == "end":
-            return
 
 
 def _decided(one: Change) -> bool:

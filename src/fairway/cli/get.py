@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from fairway.cli import kinds, kinds_cluster, output
+from fairway.cli.moments import moments
 from fairway.cli.session import (
     Session,
     build_of,
@@ -151,10 +152,7 @@ def follow(session: Session, query: Query, items: list[Any], form: str) -> None:
     kind = query.kind
     known = {kind.label(item): item for item in items}
     line_form = form if form in {"table", "wide", "name"} else "jsonl"
-    stream_params = {"kinds": ",".join(kind.events), "repository": query.params.get("repository")}
-    for message in session.api.stream("/events", stream_params):
-        if message.event == "end":
-            return
+    for _ in moments(session, kind.events, str(query.params.get("repository") or "")):
         for item in reversed(query.fetch(session)):
             label = kind.label(item)
             if known.get(label) != item:

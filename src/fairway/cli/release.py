@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from fairway.cli import output
+from fairway.cli.moments import moments
 from fairway.cli.run import pairs
 from fairway.cli.session import (
     Session,
@@ -183,15 +184,14 @@ def _ended(session: Session, made: Promotion) -> Promotion:
     said = ""
     if made.state in _NEGATIVE or made.state == "passed":
         return made
-    stream = session.api.stream("/events", {"kinds": "promotion-changed"})
-    now = _read(session, made)
-    while now.state in {"waiting", "running"}:
+    now = made
+    for _ in moments(session, ["promotion-changed"]):
+        now = _read(session, made)
+        if now.state not in {"waiting", "running"}:
+            break
         if line(now) != said:
             said = line(now)
             output.say(said)
-        if next(stream, None) is None:
-            break
-        now = _read(session, made)
     return now
 
 
@@ -264,12 +264,10 @@ def _passed(session: Session, name: str) -> None:
     """Wait until a build has ended; exit code 1 unless it passed."""
     slug, _, number = name.rpartition("#")
     path = build_path(slug, int(number))
-    build = session.api.get(path, Build)
-    stream = session.api.stream("/events", {"kinds": "build-finished", "repository": slug})
-    while not build.finished:
-        if next(stream, None) is None:
-            break
+    for _ in moments(session, ["build-finished"], slug):
         build = session.api.get(path, Build)
+        if build.finished:
+            break
     output.say(f"{name} {build.status}")
     if build.status != "passed":
         raise click.exceptions.Exit(1)

@@ -122,6 +122,18 @@ def page(
     return each(db.execute(query), Release)
 
 
+def visible_of(db: Connection, scope: Scope, ids: Collection[int]) -> set[int]:
+    """Which of these releases (by id) are of a repository that the scope sees."""
+    if not ids:
+        return set()
+    query = (
+        select(release.c.id)
+        .join(repository, func.lower(repository.c.slug) == func.lower(release.c.repository))
+        .where(release.c.id.in_(ids), roles.visible(scope))
+    )
+    return set(db.execute(query).scalars())
+
+
 # ---- deliveries and reserved names ---------------------------------------------------------------
 
 
