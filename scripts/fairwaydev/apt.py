@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 
-from fairwaydev.say import Failed, answer, detail, run, say
+from fairwaydev.say import Failed, answer, detail, one_at_a_time, run, say
 
 # What each part of the tests needs from Debian, by the name used on the command line.
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -67,6 +67,14 @@ def install(what: str, packages: tuple[str, ...]) -> None:
             f"apt-get install -y --no-install-recommends {words}\n"
             "  elsewhere: the same programs from your system's own packages"
         )
+    with one_at_a_time("apt"):
+        _install(what, missing(packages))  # another may have done some of it meanwhile
+
+
+def _install(what: str, absent: list[str]) -> None:
+    if not absent:
+        return
+    words = " ".join(absent)
     say(f"installing from Debian's packages, for {what}: {words}")
     env = {"DEBIAN_FRONTEND": "noninteractive"}
     if not _state["updated"]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -13,6 +15,7 @@ from typing import NoReturn
 from fairwaydev.say import ROOT
 
 _GRACE = 30
+_PARENT_DEATH_SIGNAL = 1  # prctl(2)
 
 
 def _interrupted(number: int, _frame: FrameType | None) -> NoReturn:
@@ -23,6 +26,12 @@ def end_in_good_order() -> None:
     """SIGTERM and SIGHUP end us as Ctrl-C does: what we started is ended first."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
+
+
+def end_with_parent() -> None:
+    """SIGTERM when who began us is killed. Where it can be had: on Linux."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def child(command: Sequence[str | Path], env: Mapping[str, str], seconds: float) -> int:

@@ -13,7 +13,7 @@ from types import TracebackType
 
 from fairwaydev import apt, images, native, oracles, tools, venv
 from fairwaydev import go as golang
-from fairwaydev.say import Failed, answer, detail, run, say
+from fairwaydev.say import Failed, answer, detail, one_at_a_time, run, say
 
 
 class Services:
@@ -72,7 +72,8 @@ class Services:
         folder = _temporary("docker")
         tool: list[str | Path] = [venv.python(), "-m", "fairway.docker", folder / "engine"]
         self._open.callback(_purge_docker, tool, folder)
-        host = answer([*tool, "start"])
+        with one_at_a_time("engine"):  # two at once would choose the same addresses
+            host = answer([*tool, "start"])
         if host is None:
             run([*tool, "start"], check=False)
             raise Failed("no Docker Engine answers, and ours does not start (see above)")

@@ -1,20 +1,25 @@
 """scripts/test [SUITE...] [pytest's options]: runs suites and sets up what they need.
 
-Without a name: all of them. Options after the names go to pytest: `scripts/test unit -k queue`,
-`scripts/test simulation --seeds 1000`. The last line is `N passed, N failed`.
+Without a name: all of them, two at a time. Options after the names go to pytest:
+`scripts/test unit -k queue`, `scripts/test simulation --seeds 1000`; `--jobs N` before the names
+says how many run at once. The last line is `N passed, N failed`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
-from fairwaydev import compat, native, venv
-from fairwaydev.children import child, end_in_good_order
+from fairwaydev import compat, lanes, native, venv
+from fairwaydev.children import child, end_in_good_order, end_with_parent
 from fairwaydev.say import ROOT, Failed, cache_folder, detail, say, stop
 from fairwaydev.services import Services
 
@@ -27,7 +32,7 @@ class Suite:
     paths: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
-    minutes: int = 15
+    minutes: int = 30
     checks: tuple[tuple[str, ...], ...] = ()
     also: tuple[str, ...] = ()  # a second run: the unit tests that need a server
 
@@ -63,13 +68,11 @@ SUITES: dict[str, Suite] = {
         "the OCI distribution specification",
         ("tests/oci",),
         ("clients", "docker", "tools"),
-        minutes=20,
     ),
     "protocol": Suite(
         "real clients against our protocols",
         ("tests/protocol",),
         ("clients", "images", "browser", "postgres", "docker", "native"),
-        minutes=20,
     ),
     "e2e": Suite(
         "the program as a person uses it",
@@ -77,7 +80,7 @@ SUITES: dict[str, Suite] = {
         ("clients", "images", "postgres", "docker", "kubernetes", "native"),
         minutes=60,
     ),
-    "crash": Suite("Fairway killed at random moments", ("tests/crash",), ("docker",), minutes=20),
+    "crash": Suite("Fairway killed at random moments", ("tests/crash",), ("docker",)),
     "native": Suite(
         "the Go programs: vet, staticcheck, their own tests, what they say of themselves",
         ("tests/native",),
@@ -94,15 +97,18 @@ SUITES: dict[str, Suite] = {
         "GitOps, rollouts and releases on a real Kubernetes API, without containers",
         ("tests/delivery",),
         ("clients", "native", "oracles"),
-        minutes=30,
     ),
     "gateway-api": Suite(
         "the Gateway API's own conformance suite",
         ("tests/gateway_api",),
         ("docker", "kubernetes", "native"),
-        minutes=30,
     ),
 }
+
+_AT_ONCE = min(2, os.cpu_count() or 1)
+_SHARED = frozenset({"docker", "postgres"})  # one for all suites; the rest each finds by itself
+# The longest first, so that none is left alone at the end; what a person waits for before them.
+_LONGEST = ("lint", "kubernetes", "e2e", "unit", "delivery")
 
 
 @dataclass
@@ -233,8 +239,27 @@ def _usage() -> str:
     return (__doc__ or "") + "\nSuites:\n" + "\n".join(lines)
 
 
-def _arguments(words: list[str]) -> tuple[list[str], list[str]]:
-    """The suites and what goes to pytest."""
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks for. `report` is where a suite of a lane leaves its result."""
+
+    names: list[str]
+    extra: list[str]
+    jobs: int = 1
+    report: Path | None = None
+
+
+def _arguments(words: list[str]) -> Asked:
+    """The suites, what goes to pytest, and how."""
+    jobs, report = 0, None
+    while words[:1] in (["--jobs"], ["--report"]) and len(words) > 1:
+        option, value, *words = words
+        if option == "--report":
+            report = Path(value)
+        elif value.isdecimal() and int(value) > 0:
+            jobs = int(value)
+        else:
+            stop(f"--jobs takes a number from 1 on, not {value!r}", 2)
     names: list[str] = []
     while words and not words[0].startswith("-"):
         names.append(words.pop(0))
@@ -245,7 +270,7 @@ def _arguments(words: list[str]) -> tuple[list[str], list[str]]:
         words = words[1:]
     if words and not names:
         stop("name the suite that these options are for", 2)
-    return names or list(SUITES), words
+    return Asked(names or list(SUITES), words, jobs or (1 if names else _AT_ONCE), report)
 
 
 def _start_building() -> None:
@@ -256,28 +281,67 @@ def _start_building() -> None:
         print(f"error: {error}", flush=True)  # and again in each suite that needs them
 
 
+def _one_by_one(asked: Asked, services: Services, done: Callable[[Result], None]) -> None:
+    for name in asked.names:
+        done(run_suite(name, services, asked.extra))
+
+
+def _side_by_side(asked: Asked, services: Services, done: Callable[[Result], None]) -> None:
+    """Each in a process of its own, which finds the services that all share in its environment."""
+
+    def prepare(name: str) -> dict[str, str]:
+        env: dict[str, str] = {}
+        for need in _SHARED.intersection(SUITES[name].needs):
+            with contextlib.suppress(Failed, OSError):  # its own process says so
+                env.update(services.provide(need))
+        return env
+
+    def ended(name: str, word: dict[str, Any] | None) -> None:
+        lost = Result(name, failed=1, trouble="its process ended without a word")
+        done(Result(**word) if word else lost)
+
+    def command(name: str, report: Path) -> list[str | Path]:
+        module = [sys.executable, "-m", "fairwaydev.suites"]
+        return [*module, "--report", report, name, *asked.extra]
+
+    begun = sorted(asked.names, key=[*_LONGEST, *SUITES].index)
+    ready = lambda name: "native" not in SUITES[name].needs or native.is_built()  # noqa: E731
+    lanes.run(lanes.Plan(begun, asked.jobs, command, prepare, ready, ended))
+
+
+def _run(asked: Asked, results: list[Result]) -> None:
+    if asked.report is None:  # else who began us has done that
+        if any("native" in SUITES[name].needs for name in asked.names):
+            _start_building()
+        venv.provide()
+    with Services() as services:
+        way = _side_by_side if asked.jobs > 1 and len(asked.names) > 1 else _one_by_one
+        way(asked, services, results.append)
+    results.sort(key=lambda one: asked.names.index(one.suite))
+
+
 def main() -> None:
     """The command."""
     if sys.argv[1:2] in (["-h"], ["--help"]):
         print(_usage())
         return
-    names, extra = _arguments(sys.argv[1:])
+    asked = _arguments(sys.argv[1:])
     end_in_good_order()
+    if asked.report is not None:
+        end_with_parent()
     results: list[Result] = []
     try:
-        if any("native" in SUITES[name].needs for name in names):
-            _start_building()
-        venv.provide()
-        with Services() as services:
-            for name in names:
-                results.append(run_suite(name, services, extra))  # noqa: PERF401 kept when interrupted
+        _run(asked, results)
     except Failed as error:
         stop(str(error))
     except KeyboardInterrupt:
-        during = " ".join(names[len(results) :][:1])
-        print(f"\ninterrupted {during}: what was started has been ended")
+        left = [name for name in asked.names if name not in {one.suite for one in results}]
+        print(f"\ninterrupted {' '.join(left)}: what was started has been ended")
         _summary(results)
         raise SystemExit(130) from None
+    if asked.report is not None:
+        asked.report.write_text(json.dumps(asdict(results[0])))
+        return
     raise SystemExit(_summary(results))
 
 

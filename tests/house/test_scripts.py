@@ -65,13 +65,18 @@ def test_the_last_line_is_what_machines_read(
 
 
 def test_options_after_the_names_go_to_pytest(suites: ModuleType) -> None:
-    assert suites._arguments(["unit", "-k", "queue"]) == (["unit"], ["-k", "queue"])
-    assert suites._arguments(["unit", "--", "-k", "queue"]) == (["unit"], ["-k", "queue"])
-    assert suites._arguments(["crash", "--rounds", "200"]) == (["crash"], ["--rounds", "200"])
-    assert suites._arguments([]) == (list(suites.SUITES), [])
+    Asked = suites.Asked  # noqa: N806 it is a class
+    assert suites._arguments(["unit", "-k", "queue"]) == Asked(["unit"], ["-k", "queue"])
+    assert suites._arguments(["unit", "--", "-k", "queue"]) == Asked(["unit"], ["-k", "queue"])
+    assert suites._arguments(["crash", "--rounds", "200"]) == Asked(["crash"], ["--rounds", "200"])
+    assert suites._arguments([]) == Asked(list(suites.SUITES), [], suites._AT_ONCE)
+    assert suites._arguments(["--jobs", "1"]) == Asked(list(suites.SUITES), [])
+    assert suites._arguments(["--jobs", "3", "unit", "oci"]) == Asked(["unit", "oci"], [], 3)
 
 
-@pytest.mark.parametrize("words", [["nonsense"], ["--seeds", "3"]])
+@pytest.mark.parametrize(
+    "words", [["nonsense"], ["--seeds", "3"], ["--jobs", "0"], ["--jobs", "many"], ["--jobs"]]
+)
 def test_what_cannot_be_meant_is_refused(suites: ModuleType, words: list[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         suites._arguments(words)

@@ -1,0 +1,150 @@
+"""Suites that run beside each other: shown whole, counted, and ended with who began them."""
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# As a suite's own process: it says something twice, and leaves its word unless told otherwise.
+SUITE = """
+import json, sys, time
+from pathlib import Path
+name, report, folder = sys.argv[1:]
+beside, meeting = {"one": "two", "two": "one"}.get(name), Path(folder)
+print(name, "begins", flush=True)
+(meeting / name).touch()
+while beside and not (meeting / beside).exists():
+    time.sleep(0.01)
+print(name, "ends [ 50%]", flush=True)
+if name != "silent":
+    Path(report).write_text(json.dumps({"suite": name, "passed": 2}))
+"""
+
+# A run of one suite that never ends, and that notes down when it is told to.
+ENDLESS = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from fairwaydev import children, lanes
+inner = '''
+import signal, sys, time
+from pathlib import Path
+def told(*_):
+    print("told to end", flush=True)
+    Path(sys.argv[1], "told").touch()
+    raise SystemExit(1)
+signal.signal(signal.SIGTERM, told)
+Path(sys.argv[1], "begun").touch()
+time.sleep(600)
+'''
+children.end_in_good_order()
+command = lambda name, report: [sys.executable, "-c", inner, sys.argv[2]]
+lanes.run(lanes.Plan(["a"], 2, command, lambda _: {}, lambda _: True, lambda *_: None))
+"""
+
+
+@pytest.fixture
+def lanes(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.setattr(sys, "path", [str(ROOT / "scripts"), *sys.path])
+    return importlib.import_module("fairwaydev.lanes")
+
+
+class Run:
+    """Runs such suites and keeps what came of them."""
+
+    def __init__(self, lanes: ModuleType, folder: Path) -> None:
+        self.lanes, self.folder = lanes, folder
+        self.begun: list[str] = []
+        self.words: dict[str, Any] = {}
+
+    def __call__(self, *names: str, count: int = 2, late: str = "") -> None:
+        def command(name: str, report: Path) -> list[str | Path]:
+            return [sys.executable, "-c", SUITE, name, report, self.folder]
+
+        def prepare(name: str) -> dict[str, str]:
+            self.begun.append(name)
+            return {}
+
+        plan = self.lanes.Plan(
+            names, count, command, prepare, lambda name: name != late, self.words.__setitem__
+        )
+        self.lanes.run(plan)
+
+
+def test_two_run_at_once_and_each_is_shown_whole(
+    lanes: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(lanes, tmp_path)
+    run("one", "two", "three")  # the first two wait for each other
+    assert run.words == {name: {"suite": name, "passed": 2} for name in ("one", "two", "three")}
+    lines = capfd.readouterr().out.splitlines()
+    for name in ("one", "two", "three"):
+        assert lines.index(f"{name} ends [ 50%]") == lines.index(f"{name} begins") + 1
+        assert lines.index(f"==> {name} has begun") < lines.index(f"{name} begins")
+
+
+def test_what_is_not_ready_is_begun_last(lanes: ModuleType, tmp_path: Path) -> None:
+    run = Run(lanes, tmp_path)
+    run("a", "b", "c", count=1, late="a")
+    assert run.begun == ["b", "c", "a"]
+
+
+def test_a_suite_that_leaves_no_word_is_known(lanes: ModuleType, tmp_path: Path) -> None:
+    run = Run(lanes, tmp_path)
+    run("silent")
+    assert run.words == {"silent": None}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_who_is_told_to_end_tells_its_suites_and_shows_what_they_said(
+    tmp_path: Path, number: int
+) -> None:
+    words = [sys.executable, "-c", ENDLESS, str(ROOT / "scripts"), str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        try:
+            deadline = time.monotonic() + 120
+            while not (tmp_path / "begun").exists():
+                assert running.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            os.kill(running.pid, number)
+            out, _ = running.communicate(timeout=120)
+        finally:
+            running.kill()
+    assert running.returncode
+    assert (tmp_path / "told").exists()
+    assert "told to end" in out.decode()
+
+
+def test_suites_beside_each_other_are_found_and_counted(
+    lanes: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suites = importlib.import_module("fairwaydev.suites")
+    planned: list[Any] = []
+
+    def ran(plan: Any) -> None:
+        planned.append(plan)
+        for name in plan.names:
+            plan.ended(name, {"suite": name, "passed": 1} if name != "unit" else None)
+
+    monkeypatch.setattr(lanes, "run", ran)
+    results: list[Any] = []
+    suites._side_by_side(suites._arguments([]), None, results.append)
+    (plan,) = planned
+    assert sorted(plan.names) == sorted(suites.SUITES)
+    assert set(plan.names[: len(suites._LONGEST)]) == set(suites._LONGEST)
+    assert [one.suite for one in results if not one.good] == ["unit"]
+    command = [str(word) for word in plan.command("oci", Path("report"))]
+    asked = suites._arguments(command[command.index("fairwaydev.suites") + 1 :])
+    assert (asked.names, asked.report, asked.jobs) == (["oci"], Path("report"), 1)
+    assert json.dumps(suites.asdict(suites.Result("oci")))
