@@ -15,7 +15,7 @@ from fairway.image import candidates
 from fairway.model.release import PromotionState
 from fairway.notify.channels.slack import Slack
 from fairway.queue.shards import Shards
-from fairway.release import carrying, commands, gates, history, noting
+from fairway.release import carrying, checks, commands, gates, history, noting
 from fairway.release import decide as decisions
 from fairway.rollout import bluegreen, controller, services, traffic
 from fairway.rollout.decide import decide as decided
@@ -55,6 +55,17 @@ def _switches_unready() -> Any:
 def _never_heals() -> Any:
     """Automation that syncs what is pushed and leaves what is edited by hand."""
     return mock.patch.object(automation, "_again", return_value=automation.NOTHING)
+
+
+def _leaves_images_by_hand() -> Any:
+    """Automation that heals configuration and leaves images."""
+
+    def again(app: Any, differing: Any, now: Any) -> Any:
+        heals = all(one.key.kind != "Rollout" for one in differing)
+        return healing(app, differing, now) if heals else automation.NOTHING
+
+    healing = automation._again  # noqa: SLF001 to break it
+    return mock.patch.object(automation, "_again", again)
 
 
 def _never_prunes() -> Any:
@@ -100,6 +111,20 @@ def _takes_red_builds() -> Any:
 def _opens_every_gate() -> Any:
     """Releases that nobody approved go on."""
     return mock.patch.object(gates, "judge", return_value=gates.OPEN)
+
+
+def _leaves_windows_open() -> Any:
+    """Releases set out at any time."""
+    return mock.patch.dict(gates._LEAVES, window=lambda *_: gates.OPEN)  # noqa: SLF001 to break it
+
+
+def _proves_nothing() -> Any:
+    """What failed its verification counts as verified."""
+
+    async def verdict(*_: Any) -> tuple[str, str]:
+        return "passed", ""
+
+    return mock.patch.object(checks, "_analysis_verdict", verdict)
 
 
 def _skips_environments() -> Any:
@@ -148,9 +173,12 @@ class Course(Struct, frozen=True, kw_only=True):
 COURSES: dict[str, Course] = {
     "takes-red-builds": Course(only=("push_red",)),
     "opens-every-gate": Course(deeds=0),
+    "leaves-windows-open": Course(deeds=0, shape=8),
+    "proves-nothing": Course(deeds=2, only=("push_unfit",), shape=10),
     "skips-environments": Course(),
     "leaves-refused-ones-in-git": Course(only=("push_faulty",), deeds=2),
     "says-things-twice": Course(deeds=4, faults=3, weather=("storm",)),
+    "leaves-images-by-hand": Course(only=("edit_image",)),
     "forgets-the-audit": Course(deeds=0),
     "waits-for-what-was-overtaken": Course(deeds=6),
 }
@@ -159,6 +187,8 @@ COURSES: dict[str, Course] = {
 ALL: dict[str, Callable[[], Any]] = {
     "takes-red-builds": _takes_red_builds,
     "opens-every-gate": _opens_every_gate,
+    "leaves-windows-open": _leaves_windows_open,
+    "proves-nothing": _proves_nothing,
     "skips-environments": _skips_environments,
     "leaves-refused-ones-in-git": _leaves_refused_ones_in_git,
     "says-things-twice": _says_things_twice,
@@ -167,6 +197,7 @@ ALL: dict[str, Callable[[], Any]] = {
     "moves-traffic-to-nothing": _moves_traffic_to_nothing,
     "switches-unready": _switches_unready,
     "never-heals": _never_heals,
+    "leaves-images-by-hand": _leaves_images_by_hand,
     "never-prunes": _never_prunes,
     "forgets-gained-shards": _forgets_gained_shards,
     "sleeps-through": _sleeps_through,
@@ -176,6 +207,8 @@ ALL: dict[str, Callable[[], Any]] = {
 SIGNS: dict[str, str] = {
     "takes-red-builds": "which is no candidate",
     "opens-every-gate": "without its gates",
+    "leaves-windows-open": "without its gates",
+    "proves-nothing": "without its gates",
     "skips-environments": "which was never good in",
     "leaves-refused-ones-in-git": "passed last",
     "says-things-twice": "was said 2 times",
@@ -184,6 +217,7 @@ SIGNS: dict[str, str] = {
     "moves-traffic-to-nothing": "which has no pods",
     "switches-unready": "which has no pods",
     "never-heals": "not Synced",
+    "leaves-images-by-hand": "by hand",
     "never-prunes": "not Synced",
     "forgets-gained-shards": "not within",
     "sleeps-through": "though every pause has an end",

@@ -23,7 +23,9 @@ _MEDIA: Final = "application/vnd.oci.image.manifest.v1+json"
 
 
 class Built(Struct, frozen=True):
-    """An image. `fault`: what becomes of its pods, and in which namespace ("": in every one)."""
+    """An image. `fault`: what becomes of its pods, and in which namespace ("": in every one); one
+    that is `unfit` runs, and fails its verification.
+    """
 
     service: str
     digest: str

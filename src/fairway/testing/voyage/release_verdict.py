@@ -39,6 +39,7 @@ def open_ends(world: ReleaseWorld) -> list[str]:
         for one in known.values()
         if one.state is ReleaseState.PENDING
     ]
+    found += world.ledger.strays()
     found += [told for berth, history in lanes.items() for told in _under_way(berth, history)]
     if found:
         return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -19,10 +20,11 @@ from fairway.model.release import Promotion, PromotionState, Verdict
 from fairway.release import commands
 from fairway.release.asking import Asked
 from fairway.release.crd import DELIVERY as KIND
+from fairway.rollout.analysis.crds import ANALYSIS_TEMPLATE
 from fairway.rollout.crds import ROLLOUT
 from fairway.store import promotions, releases
 from fairway.testing.voyage import release_verdict, shop
-from fairway.testing.voyage.ledger import Word
+from fairway.testing.voyage.ledger import UNFIT, Word
 from fairway.testing.voyage.release_world import ReleaseProcess, ReleaseWorld
 from fairway.testing.voyage.shop import ENVIRONMENTS, PEOPLE, Berth
 from fairway.testing.voyage.voyage import Plan, Voyage
@@ -30,11 +32,14 @@ from fairway.testing.voyage.voyage import Plan, Voyage
 _COLOURS: Final = ("red", "green", "blue", "grey")
 _UP_S: Final = 150.0
 _QUIET_S: Final = 240.0
+_RECOVERED_S: Final = 40.0  # from the last fault on
 _FAULTS: Final = ("never", "crash")
-_DEVELOPERS: Final = ("push_more",) * 4 + ("push_faulty",) * 2 + ("push_red", "push_broken")
+_DEVELOPERS: Final = ("push_more",) * 4 + ("push_faulty",) * 2 + (
+    "push_red", "push_broken", "push_unfit",
+)  # fmt: skip
 _OPERATORS: Final = (
     "approve", "approve", "reject", "judge", "ask", "go_back", "go_back", "edit_config",
-    "delete_config", "abort_one", "retry_one", "lose_secret",
+    "edit_image", "edit_image", "delete_config", "abort_one", "retry_one", "lose_secret",
 )  # fmt: skip
 Work = Callable[[Connection, Identity, Asked], Any]
 
@@ -65,9 +70,14 @@ class ReleaseVoyage(Voyage):
         for service in self._shape.services:
             await self._push(service, "feat: begin")
         for one in self._shape.berths:
-            await world.clusters[one.cluster].kube().create(SECRET, shop.secret(one))
+            kube = world.clusters[one.cluster].kube()
+            await kube.create(SECRET, shop.secret(one))
         hub = world.clusters["hub"].kube()
         await self._made(lambda: hub.create(APPLICATION, shop.root()))
+        for place in self._shape.places:
+            one = Berth(self._shape.services[0], place)
+            kube, check = world.clusters[one.cluster].kube(), shop.check(one)
+            await self._made(partial(kube.create, ANALYSIS_TEMPLATE, check))
         await self._made(lambda: hub.create(KIND, shop.delivery(self._shape)))
         await self._until_good(_UP_S, self._everybody_agrees)
         world.note("all is up")
@@ -120,6 +130,9 @@ class ReleaseVoyage(Voyage):
         fault = self.random.choice(_FAULTS)
         where = self.random.choice(("", *self._shape.places))
         await self._push(berth.service, "feat: faulty", fault=fault, where=where)
+
+    async def _push_unfit(self, berth: Berth) -> None:
+        await self._push(berth.service, "feat: unfit", fault=UNFIT)
 
     # ---- what operators do -----------------------------------------------------------------------
 
@@ -218,13 +231,32 @@ class ReleaseVoyage(Voyage):
 
     # ---- what people do by hand ------------------------------------------------------------------
 
+    async def _edit_image(self, berth: Berth) -> None:
+        """`kubectl edit`: an image that nobody built, which is gone soon."""
+        kube = self.world.clusters[berth.cluster].kube()
+        name, namespace = berth.service, berth.environment
+        found = await kube.get(ROLLOUT, name, namespace)
+        digest = f"sha256:{self.random.randbytes(32).hex()}"
+        container = dict(found["spec"]["template"]["spec"]["containers"][0])
+        container["image"] = f"{shop.REGISTRY}/{namespace}/acme/{name}@{digest}"
+        self.world.note(f"by hand: the image of {berth.application} {digest[7:19]}")
+        self.world.ledger.by_hand(berth, digest)
+        body = {"spec": {"template": {"spec": {"containers": [container]}}}}
+        try:
+            await kube.patch(ROLLOUT, name, namespace, body=body)
+        except FairwayError:
+            self.world.ledger.forget(berth)
+            raise
+
     async def _edit_config(self, berth: Berth) -> None:
+        self.world.ledger.by_hand(berth)
         self.world.note(f"by hand: the configuration of {berth.application}")
         kube = self.world.clusters[berth.cluster].kube()
         name, body = f"{berth.service}-config", {"data": {"colour": "by hand"}}
         await kube.patch(CONFIG_MAP, name, berth.environment, body=body)
 
     async def _delete_config(self, berth: Berth) -> None:
+        self.world.ledger.by_hand(berth)
         self.world.note(f"by hand: delete the configuration of {berth.application}")
         kube = self.world.clusters[berth.cluster].kube()
         await kube.delete(CONFIG_MAP, f"{berth.service}-config", berth.environment)
@@ -250,6 +282,10 @@ class ReleaseVoyage(Voyage):
         await kube.create(SECRET, shop.secret(berth))
         self.world.note(f"the secret of {berth.application} is back")
 
+    async def _fault(self) -> None:
+        self.world.ledger.rough_until = float("inf")
+        await super()._fault()
+
     async def _storm(self) -> None:
         """Bad weather is bad for the chat too: requests and answers are lost."""
         self.world.line.trouble = self._line_trouble
@@ -265,6 +301,9 @@ class ReleaseVoyage(Voyage):
         """Faults are over. Who is asked for approval gives it, or lets it wait."""
         self._calm()
         self.world.line.trouble = _no_trouble
+        ledger = self.world.ledger
+        if ledger.rough_until:
+            ledger.rough_until = self.world.time_of_day() + _RECOVERED_S
         agrees = self.plan.deeds % 2 == 0
         await self._until_good(_QUIET_S, self._everybody_agrees if agrees else None)
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from fairway.access.identity import Identity
 from fairway.access.keyring import Keyring
 from fairway.app import App
-from fairway.boot import gitops, release, rollouts
+from fairway.boot import analysis, gitops, release, rollouts
 from fairway.kit.secret import Secret
 from fairway.model.notice import Channel, ChannelKind, Rule
 from fairway.model.token import TokenScope
@@ -26,7 +26,7 @@ from fairway.ports import Ports
 from fairway.settings import GitOps, Release, Settings
 from fairway.source.announce import Announcer, stamp
 from fairway.source.writing import Writer
-from fairway.store import organisations, repositories, users
+from fairway.store import organisations, promotions, releases, repositories, users
 from fairway.testing.blob import MemoryBlobs
 from fairway.testing.fleet import StaticFleet
 from fairway.testing.git import SimulatedGit
@@ -39,7 +39,7 @@ from fairway.testing.voyage.goods import HOME
 from fairway.testing.voyage.helm import ChartToolbox
 from fairway.testing.voyage.ledger import Ledger
 from fairway.testing.voyage.reads import SimulatedReads
-from fairway.testing.voyage.shop import ENVIRONMENTS, PEOPLE, Shape
+from fairway.testing.voyage.shop import DELIVERY, ENVIRONMENTS, PEOPLE, Berth, Shape
 from fairway.testing.voyage.world import Process, VoyageWorld
 from fairway.testing.world import AmpleDisk, NoSignatures
 
@@ -64,7 +64,14 @@ class ReleaseWorld(VoyageWorld):
         super().__init__(loop, folder, known=known, namespaces=shape.places)
         self.database = self.inspect()
         self.builder = Builder(self.database, self.blobs, self.numbers)
-        self.ledger = Ledger(self.builder.made, shape, self.time_of_day, self.note)
+        self.ledger = Ledger(
+            self.builder.made,
+            shape,
+            self.time_of_day,
+            self.note,
+            begun=self._begun,
+            jumps=self.jumps,
+        )
         for cluster in self.clusters.values():
             cluster.judge = self.ledger.fate
             cluster.api.on_change(lambda place, _before, after: self.ledger.saw(place, after))
@@ -73,6 +80,13 @@ class ReleaseWorld(VoyageWorld):
     def make_process(self, name: str) -> ReleaseProcess:
         """One with the whole application."""
         return ReleaseProcess(self, name)
+
+    def _begun(self, berth: Berth, digest: str) -> float:
+        """When the newest promotion of a digest there was begun, as it is written down."""
+        lane = self.database.read_now(promotions.lane, DELIVERY, berth.environment, berth.service)
+        known = self.database.read_now(releases.some, {one.release for one in lane})
+        found = [one.started or 0 for one in lane if known[one.release].digest == digest]
+        return max(found, default=0) / 1000
 
     def _told(self, what: str, message: Said) -> None:
         key = message["metadata"]["event_payload"]["key"]
@@ -140,17 +154,19 @@ class ReleaseProcess(Process):
             database=database, reads=reads, folders=folders, blobs=app.ports.blobs
         )
         applications, rolling = gitops.applications(app, opened), rollouts.controller(app)
-        releases = release.controller(app, opened)
+        releasing, judging = release.controller(app, opened), analysis.controller(app, None)
         assert applications is not None, "there is a fleet"
         assert rolling is not None, "there is a fleet"
-        assert releases is not None, "there is a fleet"
+        assert releasing is not None, "there is a fleet"
+        assert judging is not None, "there is a fleet"
         self.controller = applications.controller
         self.controller._spread = random.Random(life.name)  # noqa: SLF001, S311 repeatable
         works = [
             (app.run(), "app"),
             (applications.run(), "applications"),
             (rolling.run(), "rollouts"),
-            (releases.run(), "releases"),
+            (releasing.run(), "releases"),
+            (judging.run(), "analysis"),
         ]
         if self.name == "first":  # the one with the role git
             works.append((announcer.run(), "refs"))

@@ -27,11 +27,16 @@ AUTHOR: Final = "ada"  # of every change
 PEOPLE: Final = (AUTHOR, "bob", "eve", "quinn")
 _FOLLOWED: Final = ">=0.0.0-0"
 _KEY: Final = "password"  # of each service's Secret
+_CHECK: Final = "smoke"
+_PROVEN: Final[Json] = {"verification": {"analysis": {"template": _CHECK}}}
+_ANYBODY: Final[Json] = {"any": [{"approval": {"count": 1}}, {"qa": {"user": "quinn"}}]}
 _GATES: Final[Sequence[Json]] = (
     {"all": [{"soak": {"duration": "4s"}}, {"approval": {"count": 1}}]},
     {"approval": {"count": 2}},
     {"any": [{"qa": {"user": "quinn"}}, {"approval": {"count": 2}}]},
     {"all": [{"qa": {"user": "quinn"}}, {"approval": {"count": 1}}]},
+    {"all": [{"window": {"schedule": "* * * * *", "duration": "10s"}}, _ANYBODY]},
+    {"all": [_PROVEN, {"approval": {"count": 1}}]},
 )
 
 
@@ -89,7 +94,9 @@ def shape_of(number: int) -> Shape:
     """Every number draws its own; most are small."""
     services = (("web",), ("till",), ("web", "till"))[number % 3]
     places = tuple(CLUSTERS) if number % 2 else ("dev", "production")
-    staging: Json = {"soak": {"duration": "2s"}} if number % 4 == 1 else {}
+    staging: Json = _PROVEN if number % 4 == 3 else {}
+    if number % 4 == 1:
+        staging = {"soak": {"duration": "2s"}}
     production = _GATES[number // 2 % len(_GATES)]
     free = number % 5 == 2
     gates: dict[str, dict[str, Json]] = {
@@ -193,4 +200,19 @@ def secret(berth: Berth) -> Json:
         "metadata": {"name": berth.service, "namespace": berth.environment},
         "type": "Opaque",
         "data": data,
+    }
+
+
+def check(berth: Berth) -> Json:
+    """The AnalysisTemplate by which a release is verified there: a Job that tries its digest."""
+    given = "fairway-digest"
+    container = {"name": "check", "image": f"{REGISTRY}/check@{{{{args.{given}}}}}"}
+    pod = {"restartPolicy": "Never", "containers": [container]}
+    job = {"spec": {"backoffLimit": 0, "template": {"spec": pod}}}
+    return {
+        "metadata": {"name": _CHECK, "namespace": berth.environment},
+        "spec": {
+            "args": [{"name": given}],
+            "metrics": [{"name": _CHECK, "provider": {"job": job}}],
+        },
     }

@@ -233,8 +233,7 @@ class Voyage:
 
     async def _jump(self) -> None:
         """The time of day jumps ahead, past every lease."""
-        self.world.ahead += self.random.choice((1.0, 12.0, 40.0))
-        self.world.note(f"it is {self.world.ahead:g} s later at once")
+        self.world.jump(self.random.choice((1.0, 12.0, 40.0)))
 
     # ---- the end ---------------------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ class VoyageWorld:
         self.defects: list[BaseException] = []
         self.git = SimulatedManifests()
         self.ahead = 0.0  # how far the time of day has jumped
+        self.jumps: list[tuple[float, float]] = []  # from and to which time of day
         seeded = [random.Random(self.random.random()) for _ in CLUSTERS]  # noqa: S311 seeded
         self.clusters = {
             name: SimCluster(name, source, self.note, known=known, namespaces=namespaces)
@@ -68,6 +69,13 @@ class VoyageWorld:
     def time_of_day(self) -> float:
         """For `clock.use`."""
         return EPOCH + self.loop.time() + self.ahead
+
+    def jump(self, seconds: float) -> None:
+        """The time of day jumps ahead."""
+        before = self.time_of_day()
+        self.ahead += seconds
+        self.jumps.append((before, self.time_of_day()))
+        self.note(f"it is {self.ahead:g} s later at once")
 
     def note(self, what: str) -> None:
         """A line of the trace, with its time."""
