@@ -1,16 +1,16 @@
 # Fairway: `make demo` shows it, `make test` checks it. Both do all their own set-up.
 
-.PHONY: help demo voyage test lint unit lock wheel image native docs clean setup
+.PHONY: help demo demo-pipelines test lint unit lock wheel image native docs clean setup
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
-demo: ## push three services through Fairway, live in this terminal (DEMO_EXIT=1 stops it afterwards)
+demo: ## a change goes to production and back, live in this terminal (DEMO_EXIT=1 stops it afterwards)
 	@test -x scripts/demo || { echo "error: this checkout has no scripts/demo yet" >&2; exit 1; }
 	@scripts/demo
 
-voyage: ## a change from its request to production and back (in the making: to become the demo)
-	@scripts/voyage
+demo-pipelines: ## pipelines alone: three services from push to image and running site
+	@scripts/demo-pipelines
 
 test: ## every check; scripts/test NAME runs one suite
 	@scripts/test

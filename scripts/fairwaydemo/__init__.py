@@ -1,1 +1,5 @@
-"""`make demo`: a film site of three services goes from push to candidate, live in the terminal."""
+"""The two demos, live in the terminal, and what both stand on.
+
+`voyage` is `make demo`: a change of a film site goes to production and back. `pipelines` is
+`make demo-pipelines`: three services from push to image, and a pipeline that deploys them itself.
+"""

@@ -1,18 +1,15 @@
-"""What the demo stands on: a Fairway of its own, base images, repositories, a receiver."""
+"""What a demo stands on: a Fairway of its own, base images, a cluster with its gateway."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import urllib.request
 import zlib
 from pathlib import Path
 from typing import Any
@@ -22,26 +19,19 @@ from fairway.client.http import Api
 from fairway.client.wire.common import Page
 from fairway.client.wire.system import Component, System
 from fairway.native import programs
+from fairwaydemo import attending
 from fairwaydemo.screen import Screen
+from fairwaydemo.trouble import Trouble
 
 ROOT = Path(__file__).resolve().parents[2]
 BASES = ("busybox", "python", "golang", "node", "postgres", "locust")
 ORGANISATION = "webflix"
 SERVICES = ("catalogue", "ratings", "storefront")
-PATIENCE_S = 60.0
 USUAL_PORT = 8480
 GATEWAY_PORT, GATEWAY_TLS_PORT = 8080, 8443
 CLUSTER_PATIENCE_S = 1800.0  # the Go programs are built the first time
 NEEDED = 4 * 1024**3  # bytes; half of it is what Fairway wants free before it begins a build
-
-
 CLUSTER_PARTS = ("cluster local", "gateway")
-SITE = "webflix.localhost"
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-class Trouble(Exception):
-    """The demo cannot go on; the text says why and what to do."""
 
 
 def folder() -> Path:
@@ -62,14 +52,12 @@ class Ground:
         self.data = self.folder / "data"
         self.work = self.folder / "work"
         self.contexts = self.folder / "contexts.json"
-        self.notes = self.folder / "notifications.jsonl"
         self.url = ""
         self.registry = ""
         self.token = ""
-        self.ready_s = 0.0  # from the demo's start to the first push
+        self.program = Path(sys.executable).with_name("fairway")
         self.gateway = 0  # its port for HTTP
         self._gateway_tls = 0
-        self._allowing: threading.Thread | None = None
         self._api: Api | None = None
 
     @property
@@ -91,9 +79,8 @@ class Ground:
 
     def fairway(self, *words: str | Path, check: bool = True, stdin: str = "") -> str:
         """Run a command of Fairway's; returns what it printed. Raises Trouble."""
-        program = Path(sys.executable).with_name("fairway")
         done = subprocess.run(
-            [program, *map(str, words)],
+            [self.program, *map(str, words)],
             env=self.environment(),
             input=stdin,
             capture_output=True,
@@ -107,10 +94,9 @@ class Ground:
 
     def _tell(self, *words: str) -> None:
         """Run a command of Fairway's, and show what it says while it works. Raises Trouble."""
-        program = Path(sys.executable).with_name("fairway")
         said: list[str] = []
         with subprocess.Popen(
-            [program, *words],
+            [self.program, *words],
             env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -131,7 +117,7 @@ class Ground:
         if self.data.exists():
             self.screen.note(f"an earlier demo lies in {self.folder}: stopping and removing it")
             self.fairway("down", "--data", self.data, "--purge", "--yes")
-        self._end_receiver()
+        attending.end(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, mode=0o711)
         free = shutil.disk_usage(self.folder).free
@@ -153,13 +139,6 @@ class Ground:
                 "  Remove it, or name another: DEMO_FOLDER=/some/where make demo"
             )
 
-    def times(self, now: float) -> str:
-        """How long each part took, in words; `now` is since the demo's own start."""
-        set_up = os.environ.get("DEMO_SETUP_S", "")
-        first = f"{set_up} s of set-up, " if set_up else ""
-        story = now - self.ready_s
-        return f"{first}{self.ready_s:.0f} s to start with base images, {story:.0f} s of story."
-
     def start(self) -> None:
         """`fairway up`, in a data directory of its own."""
         port = free_port()
@@ -180,22 +159,20 @@ class Ground:
     def stop(self) -> None:
         """Stop all and leave nothing."""
         self.fairway("down", "--data", self.data, "--purge", "--yes")
-        self._end_receiver()
+        attending.end(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def base_images(self) -> None:
         """Base images from Debian's packages, kept from one demo to the next."""
         cache = Path(os.environ.get("FAIRWAY_CACHE") or ROOT / ".cache").expanduser()
         self.screen.command(f"fairway image base {' '.join(BASES)}")
-        for name in BASES:
-            with self.screen.waiting(f"base image {name}: the first time takes up to a minute"):
-                began = time.monotonic()
-                made = self.fairway("image", "base", name, "--cache", cache, "-o", "json")
-            item = _items(made)[0]
+        began = time.monotonic()
+        with self.screen.waiting("base images: the first time takes up to a minute each"):
+            made = self.fairway("image", "base", *BASES, "--cache", cache, "-o", "json")
+        for item in _items(made):
             how = "kept" if item["cached"] else "made from Debian's packages"
-            took = time.monotonic() - began
-            size = item["size"] / 1024**2
-            self.screen.note(f"library/{name:<9} {size:6.1f} MB  {how}, {took:.1f} s")
+            self.screen.note(f"{item['name']:<17} {item['size'] / 1024**2:6.1f} MB  {how}")
+        self.screen.note(f"in the registry after {time.monotonic() - began:.1f} s")
 
     # ---- the cluster -----------------------------------------------------------------------------
 
@@ -217,138 +194,23 @@ class Ground:
                 if time.monotonic() - began > CLUSTER_PATIENCE_S:
                     raise Trouble(f"the cluster is not ready: {why}\n  `fairway doctor` says more")
                 _pause()
-            if self._allowing is not None:
-                self._allowing.join(PATIENCE_S)
+            self._controllers(began + CLUSTER_PATIENCE_S)
         self.screen.note(f"the cluster is ready; this waited {time.monotonic() - began:.0f} s")
 
-    def _components(self) -> list[Component]:
-        return self.api.get("/components", Page[Component]).items
-
-    @property
-    def address(self) -> str:
-        """Where the site is."""
-        return f"http://{SITE}:{self.gateway}/"
-
-    def allow(self) -> None:
-        """Give the repositories a namespace, and rights in it alone: as soon as there is a cluster,
-        beside the first build.
-        """
-        access = ROOT / "examples" / "webflix" / "access.yaml"
-        self.screen.command(f"fairway kubectl apply -f {access.relative_to(ROOT)}")
-        self.screen.note("that waits for the cluster, whose programs may still be being built")
-        self._allowing = threading.Thread(target=self._allow, args=(access,), daemon=True)
-        self._allowing.start()
-
-    def _allow(self, access: Path) -> None:
-        until = time.monotonic() + CLUSTER_PATIENCE_S
-        while time.monotonic() < until:
+    def _controllers(self, until: float) -> None:
+        """Wait for what applications are kept in: the controllers make it, just after the start."""
+        while True:
             try:
-                self.fairway("kubectl", "apply", "-f", access)
+                self.fairway("kubectl", "get", "appprojects", "default", "--namespace", "argocd")
             except Trouble:
-                time.sleep(1.0)
+                if time.monotonic() > until:
+                    raise
+                _pause()
             else:
                 return
 
-    def site(self) -> str:
-        """The front page of the deployed site, as a visitor's browser would get it."""
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.gateway}/", headers={"Host": SITE}
-        )
-        until = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                with _direct.open(request, timeout=10) as reply:
-                    return reply.read().decode()
-            except OSError as error:
-                if time.monotonic() > until:
-                    raise Trouble(f"{self.address} does not answer: {error}") from error
-            _pause()
-
-    # ---- repositories ----------------------------------------------------------------------------
-
-    def repositories(self) -> None:
-        """An organisation, a secret of it, and working copies with a commit each."""
-        self.fairway("org", "add", ORGANISATION)
-        self.fairway("secret", "set", "notify_url", "--org", ORGANISATION, stdin=self.receiver())
-        for name in SERVICES:
-            slug = f"{ORGANISATION}/{name}"
-            self.fairway("repo", "create", slug, "--visibility", "internal")
-            copy = self.work / name
-            shutil.copytree(ROOT / "examples" / "webflix" / name, copy, ignore=_built)
-            self.git(name, "init", "--quiet", "--initial-branch=main")
-            self.git(name, "config", "user.name", "Ada Film")
-            self.git(name, "config", "user.email", "ada@webflix.example")
-            self.git(name, "config", "commit.gpgsign", "false")
-            self.git(name, "config", "branch.main.remote", "origin")
-            self.git(name, "config", "branch.main.merge", "refs/heads/main")
-            self.git(name, "config", "credential.helper", "")  # not those of the person's own Git
-            store = f"store --file={self._credentials()}"
-            self.git(name, "config", "--add", "credential.helper", store)
-            self.git(name, "remote", "add", "origin", f"{self.url}/{slug}.git")
-            self.git(name, "add", ".")
-            self.git(name, "commit", "--quiet", "--message", f"Begin the {name}")
-        self.screen.note(f"working copies are in {self.work}")
-
-    def _credentials(self) -> Path:
-        path = self.folder / "git-credentials"
-        path.touch(mode=0o600)
-        path.write_text(self.url.replace("://", f"://admin:{self.token}@") + "\n")
-        return path
-
-    def git(self, name: str, *words: str) -> str:
-        """Run git in a working copy. Raises Trouble."""
-        done = subprocess.run(
-            ["git", *words],
-            cwd=self.work / name,
-            env=self.environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise Trouble(f"`git {' '.join(words)}` in {name} failed:\n{done.stderr.strip()}")
-        return done.stdout.strip()
-
-    # ---- notifications ---------------------------------------------------------------------------
-
-    def receiver(self) -> str:
-        """Start the receiver of notifications; returns its address."""
-        pid = _server_pid(self.data)
-        command = [sys.executable, "-m", "fairwaydemo.receiver", str(self.notes), str(pid)]
-        with (self.folder / "receiver.log").open("wb") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        (self.folder / "receiver.pid").write_text(str(process.pid))
-        place = self.notes.with_suffix(".url")
-        until = time.monotonic() + PATIENCE_S
-        while not place.exists():
-            if process.poll() is not None or time.monotonic() > until:
-                raise Trouble(f"the receiver did not start: see {self.folder}/receiver.log")
-            _pause()
-        return place.read_text()
-
-    def notifications(self) -> list[dict[str, Any]]:
-        """What the receiver has got so far."""
-        if not self.notes.exists():
-            return []
-        return [json.loads(line) for line in self.notes.read_text().splitlines()]
-
-    def _end_receiver(self) -> None:
-        path = self.folder / "receiver.pid"
-        if not path.exists():
-            return
-        pid = int(path.read_text())
-        try:
-            if "fairwaydemo.receiver" in Path(f"/proc/{pid}/cmdline").read_text():
-                os.kill(pid, signal.SIGTERM)
-        except (OSError, ProcessLookupError):
-            return
-
-
-def _built(_folder: str, names: list[str]) -> set[str]:
-    """What a run in the checkout may have left, and Git ignores."""
-    return {name for name in names if name in ("__pycache__", "static", "reports", ".coverage")}
+    def _components(self) -> list[Component]:
+        return self.api.get("/components", Page[Component]).items
 
 
 def _items(text: str) -> list[dict[str, Any]]:
@@ -360,7 +222,8 @@ def _pause() -> None:
     time.sleep(0.1)
 
 
-def _server_pid(data: Path) -> int:
+def server_pid(data: Path) -> int:
+    """The process of a running Fairway. Raises Trouble."""
     for path in sorted((data / "run").glob("*")):
         try:
             found = json.loads(path.read_text())

@@ -1,4 +1,4 @@
-"""What the demo prints: narration, a line for each step that ends, tables. Recorded as it goes."""
+"""What a demo prints: narration, a line for each step that ends, tables. Recorded as it goes."""
 
 from __future__ import annotations
 
@@ -32,11 +32,17 @@ class Screen:
             self.console = Console(record=True, highlight=False, width=WIDTH)
         self._began = time.monotonic()
         self._status: Status | None = None
+        self.chapters: dict[str, float] = {}  # title -> seconds
 
-    def chapter(self, title: str) -> None:
-        """A new part of the story."""
+    @contextmanager
+    def chapter(self, title: str) -> Iterator[None]:
+        """A part of the story; how long it took is said at its end."""
+        began = time.monotonic()
         self.console.print()
         self.console.rule(f"[bold]{escape(title)}[/]", align="left", style="cyan")
+        yield
+        self.chapters[title] = round(time.monotonic() - began, 1)
+        self.console.print(f"  [bright_black]{self.chapters[title]:.1f} s[/]")
 
     def say(self, text: str) -> None:
         """Narration. May hold markup."""
@@ -49,6 +55,18 @@ class Screen:
     def command(self, words: str) -> None:
         """A command that a person would type."""
         self.console.print(f"[bold blue]$[/] [bold]{escape(words)}[/]")
+
+    def plain(self, text: str) -> str:
+        """A text that is no markup."""
+        return escape(text)
+
+    def quote(self, text: str, *, most: int = 12) -> None:
+        """What a command printed, its first lines."""
+        lines = text.splitlines()
+        for line in lines[:most]:
+            self.console.print(f"    {escape(line)}", style="bright_black", overflow="ellipsis")
+        if len(lines) > most:
+            self.note(f"  and {len(lines) - most} lines more")
 
     def mark(self, status: str) -> str:
         """A sign for a status, as markup."""
@@ -80,12 +98,12 @@ class Screen:
         if self._status is not None:
             self._status.update(escape(text[: self.console.width - 4]))
 
-    def save(self, folder: Path, picture: Path | None) -> None:
+    def save(self, folder: Path, command: str, picture: Path | None) -> None:
         """Write what was shown: as text, and as a picture."""
         folder.mkdir(parents=True, exist_ok=True)
         text = self.console.export_text(clear=False)
         (folder / "transcript.txt").write_text(text, encoding="utf-8")
-        svg = self.console.export_svg(title="make demo", clear=False)
+        svg = self.console.export_svg(title=command, clear=False)
         svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # fonts from elsewhere
         (folder / "demo.svg").write_text(svg, encoding="utf-8")
         if picture is not None:

@@ -9,9 +9,9 @@ from typing import Any
 from rich.table import Table
 
 from fairway.client.wire.release import Dora, Environment
-from fairwayvoyage import chat, delivering
-from fairwayvoyage.ground import ROOT
-from fairwayvoyage.world import World
+from fairwaydemo.ground import ROOT
+from fairwaydemo.voyage import chat, delivering
+from fairwaydemo.voyage.world import World
 
 SETTLED_S = 120.0  # a version that was left stays some 30 s, for who may come back
 TOUCHED = (

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from fairwayvoyage import chat
-from fairwayvoyage.copies import Copy
-from fairwayvoyage.ground import SERVICES, Ground, Trouble
-from fairwayvoyage.people import People
-from fairwayvoyage.screen import Screen
-from fairwayvoyage.visitors import Visitors
+from fairwaydemo.copies import Copy
+from fairwaydemo.ground import SERVICES, Ground
+from fairwaydemo.screen import Screen
+from fairwaydemo.trouble import Trouble
+from fairwaydemo.voyage import chat
+from fairwaydemo.voyage.people import People
+from fairwaydemo.voyage.visitors import Visitors
 
 PATIENCE_S = 900.0
 PAUSE_S = 0.15
@@ -30,6 +31,7 @@ class World:
         self.chat = chat.Chat(self.ground.folder)
         self.copies = {name: Copy(self.ground, name) for name in (*SERVICES, "environments")}
         self.facts: dict[str, Any] = {}
+        self.first: dict[str, int] = {}  # service -> its first build
         self._visitors: Visitors | None = None
         self._listens: set[str] = set()
         self._last = ""

@@ -12,7 +12,9 @@ from fairway.client.wire.build import Build, RetryRequest
 from fairway.client.wire.common import Page
 from fairway.client.wire.system import Image
 from fairwaydemo.follow import follow, seconds
-from fairwaydemo.ground import ORGANISATION, Ground, Trouble
+from fairwaydemo.ground import ORGANISATION
+from fairwaydemo.pipelines.ground import Ground
+from fairwaydemo.trouble import Trouble
 
 PATIENCE_S = 60.0
 FILM = "Metropolis"
@@ -46,9 +48,9 @@ def push(ground: Ground, service: str, what: str) -> Outcome:
     last = max((one.number for one in _builds(ground, slug)), default=0)
     ground.screen.command(f"cd {service} && git push origin main")
     began = time.monotonic()
-    ground.git(service, "push", "--quiet", "origin", "main")
+    ground.copies[service].git("push", "--quiet", "origin", "main")
     ground.screen.note(f"pushed in {time.monotonic() - began:.1f} s")
-    commit = ground.git(service, "rev-parse", "HEAD")
+    commit = ground.copies[service].head()
     return _outcome(ground, service, _wait_build(ground, slug, last, commit), what)
 
 
@@ -88,13 +90,10 @@ def visit(ground: Ground) -> None:
 
 def break_search(ground: Ground) -> str:
     """A mistake that only the real database shows; returns the commit's title."""
-    path = ground.work / "catalogue" / "catalogue" / "store.py"
-    text = path.read_text()
-    if "ILIKE" not in text:
-        raise Trouble(f"{path} has no ILIKE to break")
-    path.write_text(text.replace("ILIKE", "LIKE"))
     title = "Search a little faster"
-    ground.git("catalogue", "commit", "--quiet", "--all", "--message", title)
+    copy = ground.copies["catalogue"]
+    copy.change("catalogue/store.py", "title ILIKE %s AND", "title LIKE %s AND")
+    copy.commit(title)
     return title
 
 
@@ -139,7 +138,7 @@ def _judged(ground: Ground, slug: str, number: int) -> list[dict[str, Any]]:
     """The build's images, once every one of them has been judged."""
     until = time.monotonic() + PATIENCE_S
     while True:
-        query = {"repository": slug, "build": number}
+        query: dict[str, str | int] = {"repository": slug, "build": number}
         found = ground.api.get("/images", Page[Image], query).items
         if all(one.candidate for one in found):
             names = ("repository_name", "digest", "name", "target", "candidate", "reason", "tags")

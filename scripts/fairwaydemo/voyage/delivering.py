@@ -10,9 +10,10 @@ import msgspec
 from fairway.client.wire.change import Change
 from fairway.client.wire.common import Page
 from fairway.client.wire.release import Environment, Promotion, Release
-from fairwayvoyage.follow import seconds
-from fairwayvoyage.ground import ORGANISATION, Trouble
-from fairwayvoyage.world import World
+from fairwaydemo.follow import seconds
+from fairwaydemo.ground import ORGANISATION
+from fairwaydemo.trouble import Trouble
+from fairwaydemo.voyage.world import World
 
 BAD = frozenset({"failed", "rejected", "superseded", "cancelled"})
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from fairwayvoyage import catalogue, delivering
-from fairwayvoyage.visitors import Tally
-from fairwayvoyage.world import World
+from fairwaydemo.voyage import catalogue, delivering
+from fairwaydemo.voyage.visitors import Tally
+from fairwaydemo.voyage.world import World
 
 NO_RIGHT = 4  # the exit code of who may not
 

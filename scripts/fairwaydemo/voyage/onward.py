@@ -6,9 +6,9 @@ import re
 
 from fairway.client.wire.build import Build
 from fairway.client.wire.common import Page
-from fairwayvoyage import building, delivering
-from fairwayvoyage.follow import seconds
-from fairwayvoyage.world import World
+from fairwaydemo.follow import seconds
+from fairwaydemo.voyage import building, delivering
+from fairwaydemo.voyage.world import World
 
 
 def tell(world: World) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from fairwayvoyage.ground import Trouble
-from fairwayvoyage.world import World
+from fairwaydemo.trouble import Trouble
+from fairwaydemo.voyage.world import World
 
 ENVIRONMENTS = ("dev", "staging", "production")
 ASK = """

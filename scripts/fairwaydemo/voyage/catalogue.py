@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from fairway.client.wire.release import Release
-from fairwayvoyage.world import World
+from fairwaydemo.voyage.world import World
 
 
 def release(world: World, chapter: str) -> Release:

@@ -9,9 +9,10 @@ from typing import Any
 from fairway.client.wire.build import Build
 from fairway.client.wire.common import Page
 from fairway.client.wire.system import Image
-from fairwayvoyage.follow import follow, seconds
-from fairwayvoyage.ground import ORGANISATION, Trouble
-from fairwayvoyage.world import World
+from fairwaydemo.follow import follow, seconds
+from fairwaydemo.ground import ORGANISATION
+from fairwaydemo.trouble import Trouble
+from fairwaydemo.voyage.world import World
 
 
 @dataclass

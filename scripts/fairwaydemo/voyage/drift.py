@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from fairway.client.wire.app import App
-from fairwayvoyage.delivering import moment
-from fairwayvoyage.world import World
+from fairwaydemo.voyage.delivering import moment
+from fairwaydemo.voyage.world import World
 
 APP = "ratings-production"
 HAND = ("scale", "deployment", "ratings", "--replicas=3", "-n", "webflix-production")

@@ -6,7 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from fairwayvoyage.ground import ORGANISATION, ROOT, Ground, Trouble
+from fairwaydemo.ground import ORGANISATION, ROOT, Ground
+from fairwaydemo.trouble import Trouble
 
 EXAMPLES = ROOT / "examples" / ORGANISATION
 USUAL_REGISTRY = "127.0.0.1:8480"  # as the files of the example name it

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from fairway.client.wire.release import Promotion, Release
-from fairwayvoyage import building, canary, delivering
-from fairwayvoyage.change import COUNTED, WEB
-from fairwayvoyage.follow import seconds
-from fairwayvoyage.red import BAD, GOOD, STORE
-from fairwayvoyage.world import World
+from fairwaydemo.follow import seconds
+from fairwaydemo.voyage import building, canary, delivering
+from fairwaydemo.voyage.change import COUNTED, WEB
+from fairwaydemo.voyage.red import BAD, GOOD, STORE
+from fairwaydemo.voyage.world import World
 
 TITLE = "feat: say what a genre is about"
 ABOUT = """

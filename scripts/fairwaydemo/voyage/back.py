@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fairwayvoyage import delivering
-from fairwayvoyage.follow import seconds
-from fairwayvoyage.ground import Trouble
-from fairwayvoyage.world import World
+from fairwaydemo.follow import seconds
+from fairwaydemo.trouble import Trouble
+from fairwaydemo.voyage import delivering
+from fairwaydemo.voyage.world import World
 
 WHY = "the count is wrong for films in two genres"
 

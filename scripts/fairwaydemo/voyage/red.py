@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fairwayvoyage import building, chat, delivering
-from fairwayvoyage.world import World
+from fairwaydemo.voyage import building, chat, delivering
+from fairwaydemo.voyage.world import World
 
 STORE = "catalogue/store.py"
 GOOD, BAD = "title ILIKE %s AND", "title LIKE %s AND"

@@ -8,12 +8,13 @@ import time
 import urllib.request
 from itertools import pairwise
 
-from fairwayvoyage import building, catalogue, delivering
-from fairwayvoyage.ground import Ground
-from fairwayvoyage.world import World
+from fairwaydemo.ground import Ground
+from fairwaydemo.voyage import building, catalogue, delivering
+from fairwaydemo.voyage.world import World
 
 HOST = "www.webflix.localhost"
 BEFORE, AFTER = "films that are out of copyright", "films for everybody, for ever"
+READ_ON = 10  # of the new page: endpoints reach the gateway a moment after the switch
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -39,6 +40,10 @@ class Reader(threading.Thread):
         except OSError:
             return "failed"
         return "new" if AFTER in page else "old" if BEFORE in page else "failed"
+
+    def times(self, word: str) -> int:
+        """How often it was that version so far."""
+        return sum(what == word for _, what in self.seen)
 
     def end(self) -> list[str]:
         """What was seen, in order."""
@@ -67,6 +72,7 @@ def tell(world: World) -> None:
         made = building.must_pass(world, building.built(world, "storefront", commit))
         release = delivering.released(world, "storefront", made.number)
         found = delivering.arrived(world, release, "production")
+        world.wait("the visitor reads on", lambda: reader.times("new") >= READ_ON or None)
     finally:
         seen = reader.end()
     delivering.tell_arrival(world, found, "blue/green, nobody was asked")

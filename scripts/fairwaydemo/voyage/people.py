@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from fairway.client import context
 from fairway.client.wire.who import Grant, Right, RightSet, RoleSet, User, UserCreate
-from fairwayvoyage.ground import ORGANISATION, Ground, Trouble
+from fairwaydemo.ground import ORGANISATION, Ground
+from fairwaydemo.trouble import Trouble
 
 
 class Said(NamedTuple):

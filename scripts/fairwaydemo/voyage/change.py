@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fairwayvoyage import building, delivering
-from fairwayvoyage.world import World
+from fairwaydemo.voyage import building, delivering
+from fairwaydemo.voyage.world import World
 
 BRANCH = "count-films"
 TITLE = "feat: say how many films were found"

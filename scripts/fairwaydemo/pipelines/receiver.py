@@ -1,20 +1,21 @@
-"""The receiver of notifications: `python -m fairwaydemo.receiver FILE PID`.
+"""The receiver of notifications: `python -m fairwaydemo.pipelines.receiver FOLDER PID`.
 
-Writes one JSON line for each notification to FILE, the address it listens at to FILE.url, and ends
-a while after the process PID (Fairway's server) has.
+Writes one JSON line for each notification to a file of FOLDER, and ends a while after the process
+PID (Fairway's server) has.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from fairwaydemo import attending
+
 LONGEST = 64 * 1024
-LOOK_S = 5.0
+FILE = "notifications.jsonl"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -38,28 +39,14 @@ class Handler(BaseHTTPRequestHandler):
         """The file is the log."""
 
 
-def alive(pid: int) -> bool:
-    """Whether a process is there."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def main() -> None:
     """Listen until Fairway is gone."""
-    file, pid = Path(sys.argv[1]), int(sys.argv[2])
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Keeper", (Handler,), {"file": file}))
+    folder, pid = Path(sys.argv[1]), int(sys.argv[2])
+    keeper = type("Keeper", (Handler,), {"file": folder / FILE})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), keeper)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    partial = file.with_suffix(".partial")
-    partial.write_text(f"http://127.0.0.1:{server.server_port}/")
-    partial.rename(file.with_suffix(".url"))
-    gone = threading.Event()
-    while alive(pid):
-        gone.wait(LOOK_S)
+    attending.say_where(folder, "receiver", f"http://127.0.0.1:{server.server_port}/")
+    attending.until_gone(pid)
     server.shutdown()
 
 

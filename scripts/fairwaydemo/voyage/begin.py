@@ -10,10 +10,11 @@ from fairway.client.wire.release import Release
 from fairway.client.wire.repository import Repository, RepositoryChange, RepositoryCreate
 from fairway.client.wire.who import Organisation, OrganisationCreate
 from fairway.testing.slack import TOKEN
-from fairwayvoyage import building, delivering
-from fairwayvoyage.copies import EXAMPLES, at_home
-from fairwayvoyage.ground import ORGANISATION, SERVICES, Trouble, server_pid
-from fairwayvoyage.world import World
+from fairwaydemo.copies import EXAMPLES, at_home
+from fairwaydemo.ground import ORGANISATION, SERVICES, server_pid
+from fairwaydemo.trouble import Trouble
+from fairwaydemo.voyage import building, delivering
+from fairwaydemo.voyage.world import World
 
 ABOUT = {
     "catalogue": "which films there are: Python over PostgreSQL",
@@ -29,15 +30,20 @@ def fairway(world: World) -> None:
     ground.start()
     screen.say("Base images come from Debian's packages: no registry is needed but Fairway's own.")
     ground.base_images()
-    ground.cluster()
+    ground.api.post("/orgs", OrganisationCreate(name=ORGANISATION), Organisation)
+    world.people.come()
+    screen.note("Ada may write code; Grace may decide what goes to production")
+
+
+def catalogue(world: World) -> None:
+    """The first service needs no cluster: its tests run beside a Compose file."""
+    _push(world, "catalogue")
+    world.ground.cluster()
 
 
 def company(world: World) -> None:
     """People, a chat, and the environments that one Delivery names."""
     ground, screen = world.ground, world.screen
-    ground.api.post("/orgs", OrganisationCreate(name=ORGANISATION), Organisation)
-    world.people.come()
-    screen.note("Ada may write code; Grace may decide what goes to production")
     world.chat.start(server_pid(ground.data))
     crew = ChannelSet(kind="slack", address="C0FILMS", secret=TOKEN, api=world.chat.api)
     ground.api.put("/channels/crew", crew, Channel)
@@ -81,10 +87,8 @@ def _secrets(world: World, script: Path) -> None:
 
 def site(world: World) -> None:
     """The three services as they are today: built, released, and in production."""
-    releases = []
-    for name in SERVICES:
-        world.screen.say(f"[bold]{name}[/]: {ABOUT[name]}")
-        releases.append(_first(world, name))
+    builds = {name: world.first.get(name) or _push(world, name) for name in SERVICES}
+    releases = [delivering.released(world, name, number) for name, number in builds.items()]
     world.facts["begin"] = [delivering.plain(one) for one in releases]
     for release in releases:
         _approve(world, release)
@@ -92,7 +96,9 @@ def site(world: World) -> None:
         delivering.tell_arrival(world, found, "the first of its kind there")
 
 
-def _first(world: World, name: str) -> Release:
+def _push(world: World, name: str) -> int:
+    """The first push of a service; returns its build, which passed. Raises Trouble."""
+    world.screen.say(f"[bold]{name}[/]: {ABOUT[name]}")
     copy = world.copies[name]
     _repository(world, copy.slug)
     needed = RepositoryChange(
@@ -102,7 +108,8 @@ def _first(world: World, name: str) -> Release:
     copy.begin("ada", world.people.ada.token)
     building.push(world, name)
     made = building.must_pass(world, building.built(world, name, copy.head()))
-    return delivering.released(world, name, made.number)
+    world.first[name] = made.number
+    return made.number
 
 
 def _repository(world: World, slug: str) -> None:

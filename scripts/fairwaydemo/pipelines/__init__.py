@@ -1,0 +1,1 @@
+"""`make demo-pipelines`: three pushes, each from unit tests to a candidate and a running site."""
