@@ -37,6 +37,27 @@ _KEEPALIVE: Final = (
 _BROKEN: Final = (httpx.HTTPError, httpx.StreamError, OSError)
 
 
+class _Begun:
+    """What one call's connection has come to; for httpcore's extension `trace`.
+
+    A call that fails between TCP's handshake and TLS's has its socket closed by httpcore; of one
+    that is cancelled there, nobody would.
+    """
+
+    def __init__(self) -> None:
+        self._opened: Any = None  # httpcore's stream
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith(".connect_tcp.complete"):
+            self._opened = info["return_value"]
+        elif event.endswith(".start_tls.complete"):
+            self._opened = None
+        elif event.endswith(".start_tls.failed") and self._opened is not None:
+            if isinstance(info["exception"], asyncio.CancelledError):
+                await self._opened.aclose()
+            self._opened = None
+
+
 class HttpStream:
     """An answer that is read as it comes."""
 
@@ -83,6 +104,7 @@ class HttpTransport:
         )
         # More at once are not faster, and each would begin with a handshake.
         self._gate = asyncio.Semaphore(_AT_ONCE)
+        self._tls = connection.server.startswith("https:")
         extensions = {"sni_hostname": connection.server_name} if connection.server_name else {}
         self._extensions: dict[str, Any] = extensions
 
@@ -93,7 +115,7 @@ class HttpTransport:
             params=list(request.query) or None,
             headers=[("accept-encoding", "identity"), *request.headers.items(), *request.repeated],
             content=request.body or None,
-            extensions=self._extensions,
+            extensions={**self._extensions, "trace": _Begun()} if self._tls else self._extensions,
         )
 
     async def send(self, request: Request) -> Response:
@@ -142,13 +164,13 @@ class HttpTransport:
         ) as opened:
             yield opened
 
-    async def _authorised(self, request: httpx.Request) -> dict[str, str]:
-        """The request's headers, with what the identity adds."""
+    async def _authorised(self, request: httpx.Request) -> list[tuple[str, str]]:
+        """The request's headers, each as often as it comes, with what the identity adds."""
         if self._auth is None:
-            return _lower(request.headers)
+            return _each(request.headers)
         flow = self._auth.async_auth_flow(request)
         try:
-            return _lower((await anext(flow)).headers)
+            return _each((await anext(flow)).headers)
         except ConfigError as error:
             raise unavailable(self.server, error) from error
         finally:
@@ -161,6 +183,11 @@ class HttpTransport:
 
 def _lower(headers: httpx.Headers) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
+
+
+def _each(headers: httpx.Headers) -> list[tuple[str, str]]:
+    """A name that comes several times says something else than its values joined: of groups."""
+    return [(name.lower(), value) for name, value in headers.multi_items()]
 
 
 def open_now(connection: Connection) -> HttpTransport:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 from urllib.parse import urlsplit
@@ -88,12 +88,12 @@ class Socket:
 async def connect(
     url: str,
     *,
-    headers: Mapping[str, str],
+    headers: Sequence[tuple[str, str]],
     protocols: tuple[str, ...],
     context: ssl.SSLContext,
     server_name: str = "",
 ) -> AsyncIterator[Socket]:
-    """A websocket within the block. Raises as `Transport.websocket` does."""
+    """A websocket within the block; header names lower-case. Raises as `Transport.websocket`."""
     at = urlsplit(url)
     secure = at.scheme in ("https", "wss")
     server = f"{at.scheme}://{at.netloc}"
@@ -123,7 +123,7 @@ async def _handshake(
     url: str,
     pair: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     *,
-    headers: Mapping[str, str],
+    headers: Sequence[tuple[str, str]],
     protocols: tuple[str, ...],
 ) -> str:
     """Agree on the protocol, which is returned."""
@@ -146,13 +146,15 @@ async def _handshake(
     return chosen
 
 
-def _greeting(url: str, key: str, headers: Mapping[str, str], protocols: tuple[str, ...]) -> bytes:
+def _greeting(
+    url: str, key: str, headers: Sequence[tuple[str, str]], protocols: tuple[str, ...]
+) -> bytes:
     at = urlsplit(url)
     target = (at.path or "/") + (f"?{at.query}" if at.query else "")
     lines = [f"GET {target} HTTP/1.1"]
-    if "host" not in headers:
+    if "host" not in dict(headers):
         lines.append(f"host: {at.netloc}")
-    lines += [f"{name}: {value}" for name, value in headers.items() if name not in _OWN]
+    lines += [f"{name}: {value}" for name, value in headers if name not in _OWN]
     lines += [
         "connection: Upgrade",
         "upgrade: websocket",

@@ -126,7 +126,7 @@ def test_credentials_that_do_not_fit_are_refused() -> None:
 
 async def authorisation(transport: HttpTransport) -> str:
     request = Request(method="GET", path="/x", headers={"user-agent": "test"})
-    headers = await transport._authorised(transport._request(request))
+    headers = dict(await transport._authorised(transport._request(request)))
     await transport.close()
     return headers.get("authorization", "")
 
