@@ -113,7 +113,7 @@ def compose_environments(settings: Settings, docker: Docker) -> ComposeEnvironme
         program,
         provider(settings, docker),
         trusting=ComposeResolver(program),
-        confined=ConfinedResolver(toolbox(settings)),
+        confined=ConfinedResolver(toolbox(settings), program),
         root=settings.data / "environments",
     )
 

@@ -11,7 +11,14 @@ from typing import Any, Final
 from fairway.model.errors import InvalidInput
 from fairway.native.languages import Compose
 from fairway.native.toolbox import Toolbox
-from fairway.pipeline.environments.resolve import Asked, Resolved, Told, refused, visible
+from fairway.pipeline.environments.resolve import (
+    Asked,
+    Program,
+    Resolved,
+    Told,
+    refused,
+    visible,
+)
 
 _WARNING: Final = re.compile(r'level=(?:warning|info) msg="(.*)"$')
 Json = dict[str, Any]
@@ -20,12 +27,15 @@ Json = dict[str, Any]
 class ConfinedResolver:
     """Models of files that may hold anything."""
 
-    def __init__(self, toolbox: Toolbox) -> None:
+    def __init__(self, toolbox: Toolbox, program: Program) -> None:
+        """`program` is built together with the toolbox: who waits for the one has the other."""
         self._toolbox = toolbox
+        self._program = program
 
-    async def resolve(self, asked: Asked, told: Told) -> Resolved:  # noqa: ARG002 see Resolver
+    async def resolve(self, asked: Asked, told: Told) -> Resolved:
         """As `Resolver`. What a file reads outside of the workspace is refused."""
         root = asked.confined
+        await self._program(told)
         request = Compose(
             files=_beside(asked.files, asked.folder),
             project=asked.project,
