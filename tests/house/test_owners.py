@@ -1,7 +1,6 @@
 """Each noun of the store has one owner: only that package calls what writes it."""
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -89,18 +88,21 @@ def writers(noun: str) -> set[str]:
     return {name for name in found if not name.startswith("_")}
 
 
-def uses(path: Path, noun: str) -> Iterator[str]:
-    """The names of a store file that a module uses."""
-    tree = parsed(path)
-    aliases = set()
-    for node in ast.walk(tree):
+@cache
+def uses(path: Path) -> frozenset[tuple[str, str]]:
+    """The store files that a module uses, each with the names that it uses of it."""
+    aliases, found = dict[str, str](), set[tuple[str, str]]()
+    named: list[tuple[str, str]] = []
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ImportFrom) and node.module == "fairway.store":
-            aliases |= {one.asname or one.name for one in node.names if one.name == noun}
-        elif isinstance(node, ast.ImportFrom) and node.module == f"fairway.store.{noun}":
-            yield from (one.name for one in node.names)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") in aliases:
-            yield node.attr
+            aliases |= {one.asname or one.name: one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fairway.store."):
+            noun = str(node.module).removeprefix("fairway.store.")
+            found |= {(noun, one.name) for one in node.names}
+        elif isinstance(node, ast.Attribute):
+            named.append((getattr(node.value, "id", ""), node.attr))
+    found |= {(aliases[alias], name) for alias, name in named if alias in aliases}
+    return frozenset(found)
 
 
 def callers(noun: str) -> dict[str, set[str]]:
@@ -110,7 +112,8 @@ def callers(noun: str) -> dict[str, set[str]]:
     for path in SOURCE.rglob("*.py"):
         package = path.relative_to(SOURCE).parts[0].removesuffix(".py")
         if package not in {"store", "testing", *OWNERS[noun]}:
-            used = set(uses(path, noun)) & writing - ALSO.get((noun, package), set())
+            used = {name for whose, name in uses(path) if whose == noun} & writing
+            used -= ALSO.get((noun, package), set())
             if used:
                 found.setdefault(package, set()).update(used)
     return found
@@ -129,3 +132,13 @@ def test_every_store_file_has_an_owner_or_is_shared() -> None:
 def test_writing_functions_are_told_from_reading_ones() -> None:
     assert "append" in writers("outbox")
     assert "due" not in writers("outbox")
+
+
+def test_uses_of_the_store_are_seen_by_whatever_name(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text(
+        "def act(db):\n    kept.seal(db)\n    refs.move(db)\n    other.seal(db)\n"
+        "from fairway.store import refs, repositories as kept\n"
+        "from fairway.store.builds import create\n"
+    )
+    assert uses(path) == {("repositories", "seal"), ("refs", "move"), ("builds", "create")}
