@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from rich.table import Table
@@ -13,6 +14,7 @@ from fairwaydemo.ground import ROOT
 from fairwaydemo.voyage import chat, delivering
 from fairwaydemo.voyage.world import World
 
+AT_ONCE = 3
 SETTLED_S = 120.0  # a version that was left stays some 30 s, for who may come back
 TOUCHED = (
     ("get", "change-requests", "--status", "all", "--repo", "webflix/catalogue"),
@@ -34,7 +36,9 @@ def tell(world: World) -> None:
     screen.command("fairway dora --env production --days 1")
     screen.quote(world.people.ada.must("dora", "--env", "production", "--days", "1"))
     dora = world.ground.api.get("/dora", Dora, {"environment": "production", "days": 1})
-    lists = {" ".join(words[:2]): _count(world, words) for words in TOUCHED}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        counts = pool.map(lambda words: _count(world, words), TOUCHED)
+    lists = {" ".join(words[:2]): count for words, count in zip(TOUCHED, counts, strict=True)}
     screen.note("what `fairway get` has to show: " + ", ".join(f"{n} {_kind(k)}" for k, n in
                                                               lists.items()))  # fmt: skip
     agree = agreement(world, found)
@@ -89,18 +93,23 @@ def agreement(world: World, found: list[Environment]) -> dict[str, bool]:
     }
     copy = world.copies["environments"]
     copy.follow()
-    result: dict[str, bool] = {}
-    for one in found:
+
+    def held(one: Environment) -> dict[str, bool]:
         name = f"{one.environment}/{one.service}"
         same = shown[one.environment, one.service]
-        result[f"get {name}"] = (same["version"], same["digest"]) == (one.version, one.digest)
         described = ground.fairway("describe", "app", one.application)
-        result[f"describe {one.application}"] = one.digest in described
         text = (copy.folder / one.environment / f"{one.service}.yaml").read_text()
+        result = {
+            f"get {name}": (same["version"], same["digest"]) == (one.version, one.digest),
+            f"describe {one.application}": one.digest in described,
+            f"cluster {name}": settled(world, one),
+        }
         if one.environment != "dev":  # that one follows a range
             result[f"Git {name}"] = one.digest in text and one.version in text
-        result[f"cluster {name}"] = settled(world, one)
-    return result
+        return result
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return {name: same for part in pool.map(held, found) for name, same in part.items()}
 
 
 def settled(world: World, one: Environment) -> bool:
