@@ -19,16 +19,17 @@ def find(db: Connection, channel: int, key: str) -> Message | None:
     return _message(row) if row else None
 
 
-def deployment(db: Connection, channel: int, application: str) -> Message | None:
-    """The newest deployment by this Application, on its way or ended."""
+def deployments(
+    db: Connection, channel: int, application: str, *, limit: int = 50
+) -> list[Message]:
+    """Deployments by this Application, the newest first: they wait, are on their way or ended."""
     query = (
         select(message)
         .where(message.c.channel == channel, message.c.application == application)
         .order_by(message.c.id.desc())
-        .limit(1)
+        .limit(limit)
     )
-    row = db.execute(query).mappings().first()
-    return _message(row) if row else None
+    return [_message(row) for row in db.execute(query).mappings()]
 
 
 def last_outcome(db: Connection, channel: int, stream: str, *, but: str) -> str:
