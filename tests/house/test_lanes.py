@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,11 +40,13 @@ from fairwaydev import children, lanes
 inner = '''
 import signal, sys, time
 from pathlib import Path
+from fairwaydev import children
 def told(*_):
     print("told to end", flush=True)
     Path(sys.argv[1], "told").touch()
     raise SystemExit(1)
 signal.signal(signal.SIGTERM, told)
+children.end_with_parent()
 Path(sys.argv[1], "begun").touch()
 time.sleep(600)
 '''
@@ -105,25 +108,46 @@ def test_a_suite_that_leaves_no_word_is_known(lanes: ModuleType, tmp_path: Path)
     assert run.words == {"silent": None}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_who_is_told_to_end_tells_its_suites_and_shows_what_they_said(
-    tmp_path: Path, number: int
-) -> None:
+def until(path: Path, running: subprocess.Popen[bytes] | None = None) -> None:
+    """Wait for a file, as long as who makes it runs."""
+    deadline = time.monotonic() + 240
+    while not path.exists():
+        assert running is None or running.poll() is None, "it has ended"
+        assert time.monotonic() < deadline, f"no {path.name}"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     words = [sys.executable, "-c", ENDLESS, str(ROOT / "scripts"), str(tmp_path)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+    env = {**os.environ, "TMPDIR": str(tmp_path)}  # for what a killed one leaves
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env=env) as running:
         try:
-            deadline = time.monotonic() + 120
-            while not (tmp_path / "begun").exists():
-                assert running.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-            os.kill(running.pid, number)
-            out, _ = running.communicate(timeout=120)
+            until(tmp_path / "begun", running)
+            yield running
         finally:
             running.kill()
-    assert running.returncode
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_who_is_told_to_end_tells_its_suites_and_shows_what_they_said(
+    endless: subprocess.Popen[bytes], tmp_path: Path, number: int
+) -> None:
+    os.kill(endless.pid, number)
+    out, _ = endless.communicate(timeout=240)
+    assert endless.returncode
     assert (tmp_path / "told").exists()
     assert "told to end" in out.decode()
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of a parent's end")
+def test_suites_end_when_who_began_them_is_killed(
+    endless: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    endless.kill()
+    until(tmp_path / "told")
 
 
 def test_suites_beside_each_other_are_found_and_counted(
