@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from fairwaydemo.trouble import Trouble
 from fairwaydemo.voyage import building, delivering
 from fairwaydemo.voyage.world import World
 
+ENVIRONMENTS = 3
 ABOUT = {
     "catalogue": "which films there are: Python over PostgreSQL",
     "ratings": "what people think of them: Go, compiled in a multi-stage build",
@@ -66,11 +68,18 @@ def _environments(world: World) -> None:
     _repository(world, copy.slug)
     copy.begin("ada", world.people.ada.token)
     copy.git("push", "--quiet", "origin", "main")
-    screen = world.screen
-    screen.command("fairway apply -f delivery/environments.yaml -f delivery/delivery.yaml")
-    ground.fairway(
-        "apply", "-f", setup / "environments.yaml", "-f", setup / "delivery.yaml"
-    )  # fmt: skip
+    world.screen.command("fairway apply -f delivery/environments.yaml -f delivery/delivery.yaml")
+    ground.fairway("apply", "-f", setup / "environments.yaml")
+    # A chart is tried with its database: a release that begins before there is one would fail.
+    world.wait("the databases come up", lambda: _databases(world) == ENVIRONMENTS or None)
+    ground.fairway("apply", "-f", setup / "delivery.yaml")
+
+
+def _databases(world: World) -> int:
+    """How many of the environments' databases answer."""
+    words = ("kubectl", "get", "deployments", "-n", "webflix-data", "-o", "json")
+    found = json.loads(world.ground.fairway(*words))["items"]
+    return sum(bool(one.get("status", {}).get("availableReplicas")) for one in found)
 
 
 def _secrets(world: World, script: Path) -> None:
