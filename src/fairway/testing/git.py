@@ -115,6 +115,10 @@ class SimulatedGit:
         found = self._commits.get(number, {}).get(sha)
         return None if found is None else dict(found.files)
 
+    def message(self, number: int, sha: str) -> str:
+        """A commit's message."""
+        return self._commits[number][sha].facts.message
+
     def parents(self, number: int, sha: str) -> list[str]:
         """What a commit stands on."""
         found = self._commits.get(number, {}).get(sha)

@@ -21,6 +21,8 @@ from fairway.rollout import bluegreen, controller, services, traffic
 from fairway.rollout.decide import decide as decided
 from fairway.rollout.objects import ReplicaSet
 from fairway.rollout.telling import Telling
+from fairway.source import change_course, merging
+from fairway.source.change_course import ChangeCourse
 
 WITHIN = 30
 """Every mistake is found in so many voyages."""
@@ -103,6 +105,36 @@ def _tells_nobody() -> Any:
 # ---- mistakes of releases ------------------------------------------------------------------------
 
 
+def _takes_change_requests() -> Any:
+    """What a change request's build made counts as a push's."""
+
+    def judged(facts: Any) -> str:
+        return why_not(replace(facts, event="push", branch=facts.default_branch))
+
+    why_not = candidates.why_not
+    return mock.patch.object(candidates, "why_not", judged)
+
+
+def _merges_untested() -> Any:
+    """Whatever is in the way, and however it was tested."""
+
+    def hindrance(change: Any, *given: Any, **more: Any) -> Any:
+        found = judged(change, *given, **more)
+        return None if found is not None and found.passes else found
+
+    judged = merging.hindrance
+    return mock.patch.object(change_course, "hindrance", hindrance)
+
+
+def _forgets_its_merge() -> Any:
+    """A change request whose merge arrived is not closed by it."""
+
+    async def settled(*_: Any, **__: Any) -> None:
+        """Nobody writes it down."""
+
+    return mock.patch.object(ChangeCourse, "_settled", settled)
+
+
 def _takes_red_builds() -> Any:
     """A digest whose build failed counts as a candidate."""
     return mock.patch.object(candidates, "why_not", return_value="")
@@ -172,6 +204,9 @@ class Course(Struct, frozen=True, kw_only=True):
 
 COURSES: dict[str, Course] = {
     "takes-red-builds": Course(only=("push_red",)),
+    "takes-change-requests": Course(only=("change",)),
+    "merges-untested": Course(only=("change",), deeds=2),
+    "forgets-its-merge": Course(only=("change",)),
     "opens-every-gate": Course(deeds=0),
     "leaves-windows-open": Course(deeds=0, shape=8),
     "proves-nothing": Course(deeds=2, only=("push_unfit",), shape=10),
@@ -186,6 +221,9 @@ COURSES: dict[str, Course] = {
 
 ALL: dict[str, Callable[[], Any]] = {
     "takes-red-builds": _takes_red_builds,
+    "takes-change-requests": _takes_change_requests,
+    "merges-untested": _merges_untested,
+    "forgets-its-merge": _forgets_its_merge,
     "opens-every-gate": _opens_every_gate,
     "leaves-windows-open": _leaves_windows_open,
     "proves-nothing": _proves_nothing,
@@ -206,6 +244,9 @@ ALL: dict[str, Callable[[], Any]] = {
 
 SIGNS: dict[str, str] = {
     "takes-red-builds": "which is no candidate",
+    "takes-change-requests": "which is no candidate",
+    "merges-untested": "as what nobody tested",
+    "forgets-its-merge": "and open",
     "opens-every-gate": "without its gates",
     "leaves-windows-open": "without its gates",
     "proves-nothing": "without its gates",

@@ -140,9 +140,9 @@ def _unsaid(world: ReleaseWorld) -> Iterator[str]:
             yield f"the message {one.key} has not been said: {one.error}"
 
 
-def check(world: ReleaseWorld, said: list[tuple[str, str, Berth]]) -> None:
-    """Raises `AssertionError` with all that is wrong."""
-    wrong = [told for cluster in world.clusters.values() for told in cluster.broken]
+def check(world: ReleaseWorld, said: list[tuple[str, str, Berth]], wrong: list[str]) -> None:
+    """`wrong`: what is by now. Raises `AssertionError` with all that is wrong."""
+    wrong = [*wrong, *(told for cluster in world.clusters.values() for told in cluster.broken)]
     wrong += world.ledger.broken + open_ends(world)
     wrong += [*_messages(world), *_audited(world, said)]
     wrong += [f"a defect: {error!r}" for error in world.defects]
@@ -161,7 +161,7 @@ def _messages(world: ReleaseWorld) -> Iterator[str]:
             if f"{berth.environment}: {one.state}" not in text:
                 yield f"{berth.application}: {one.id} is {one.state}, and people read {text!r}"
     for event in _events(world, "build-finished"):
-        if f"build/{event.build}" not in texts:
+        if event.event == "push" and f"build/{event.build}" not in texts:
             yield f"nobody was told of the build {event.build}"
     for root in roots:
         told = [_key(each) for each in world.workspace.thread(root["ts"])]

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from fairway.access.identity import Identity
 from fairway.gitops.kinds import APPLICATION
+from fairway.kit.aio import background
 from fairway.kube.kind import CONFIG_MAP, SECRET, Json
 from fairway.model.errors import FairwayError
 from fairway.model.release import Promotion, PromotionState, Verdict
@@ -24,6 +25,7 @@ from fairway.rollout.analysis.crds import ANALYSIS_TEMPLATE
 from fairway.rollout.crds import ROLLOUT
 from fairway.store import promotions, releases
 from fairway.testing.voyage import release_verdict, shop
+from fairway.testing.voyage.changes import Changes
 from fairway.testing.voyage.ledger import UNFIT, Word
 from fairway.testing.voyage.release_world import ReleaseProcess, ReleaseWorld
 from fairway.testing.voyage.shop import ENVIRONMENTS, PEOPLE, Berth
@@ -35,7 +37,8 @@ _QUIET_S: Final = 240.0
 _RECOVERED_S: Final = 40.0  # from the last fault on
 _FAULTS: Final = ("never", "crash")
 _DEVELOPERS: Final = ("push_more",) * 4 + ("push_faulty",) * 2 + (
-    "push_red", "push_broken", "push_unfit",
+    "push_red", "push_broken", "push_unfit", "change", "change", "change", "change_more",
+    "change_more", "change_closed",
 )  # fmt: skip
 _OPERATORS: Final = (
     "approve", "approve", "reject", "judge", "ask", "go_back", "go_back", "edit_config",
@@ -52,15 +55,21 @@ class ReleaseVoyage(Voyage):
     def __init__(self, world: ReleaseWorld, plan: Plan) -> None:
         super().__init__(world, plan, fleet=[])
         self._shape = world.shape
+        self.changes = Changes(world, world.random)
         self.said: list[tuple[str, str, Berth]] = []  # login, action, where: what was accepted
 
     def open_ends(self) -> list[str]:
         """See `Voyage`."""
-        return release_verdict.open_ends(self.world)
+        return [*release_verdict.open_ends(self.world), *self.changes.open_ends()]
 
     def check(self) -> None:
         """See `Voyage`."""
-        release_verdict.check(self.world, self.said)
+        release_verdict.check(self.world, self.said, [*self.changes.wrong()])
+
+    async def run(self) -> None:
+        """See `Voyage`. Beside it, the CI works."""
+        async with background(self.changes.run()):
+            await super().run()
 
     async def _begin(self) -> None:
         world = self.world
@@ -106,6 +115,7 @@ class ReleaseVoyage(Voyage):
         files["number.txt"] = str(self._number)
         self._number += 1
         sha = self.world.commit(f"acme/{service}", files, message)
+        self.changes.pushed(sha)
         await asyncio.sleep(self.random.uniform(0.2, 3.0))
         made = await self.world.builder.build(service, sha, good=good, fault=fault, where=where)
         told = f"{made.digest[7:19]} {'passed' if good else 'failed'} {fault} {where}"
@@ -133,6 +143,15 @@ class ReleaseVoyage(Voyage):
 
     async def _push_unfit(self, berth: Berth) -> None:
         await self._push(berth.service, "feat: unfit", fault=UNFIT)
+
+    async def _change(self, berth: Berth) -> None:
+        await self.changes.open(berth.service)
+
+    async def _change_more(self, berth: Berth) -> None:
+        await self.changes.push_again(berth.service)
+
+    async def _change_closed(self, berth: Berth) -> None:
+        await self.changes.close(berth.service)
 
     # ---- what operators do -----------------------------------------------------------------------
 

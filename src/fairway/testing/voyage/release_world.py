@@ -135,13 +135,14 @@ class ReleaseProcess(Process):
 
     world: ReleaseWorld
     app: App
+    announcer: Announcer
 
     def works(self, life: Life) -> list[tuple[Coroutine[Any, Any, None], str]]:
         """Everything that runs in it."""
         world = self.world
         folders = world.code.folders
         database = SimulatedDatabase(world.path, life)
-        announcer = Announcer(database, folders, database.events)
+        announcer = self.announcer = Announcer(database, folders, database.events)
         settings = Settings(
             data=world.folder,
             roles=("controllers",),

@@ -27,6 +27,12 @@ AUTHOR: Final = "ada"  # of every change
 PEOPLE: Final = (AUTHOR, "bob", "eve", "quinn")
 _FOLLOWED: Final = ">=0.0.0-0"
 _KEY: Final = "password"  # of each service's Secret
+_PIPELINE: Final = """kind: pipeline
+type: docker
+name: ci
+steps: [{name: image, image: busybox, commands: [make]}]
+trigger: {event: [pull_request]}
+"""
 _CHECK: Final = "smoke"
 _PROVEN: Final[Json] = {"verification": {"analysis": {"template": _CHECK}}}
 _ANYBODY: Final[Json] = {"any": [{"approval": {"count": 1}}, {"qa": {"user": "quinn"}}]}
@@ -168,6 +174,7 @@ def chart(service: str, *, colour: str, steps: Sequence[Json], broken: bool) -> 
         objects.append({"$fail": "this chart is broken"})
     values = f'image:\n  repository: acme/{service}\n  digest: ""\ncolour: {colour}\nroutes: true\n'
     return {
+        ".drone.yml": _PIPELINE,
         "chart/Chart.yaml": f"apiVersion: v2\nname: {service}\nversion: 0.0.0\n",
         "chart/values.yaml": values,
         "chart/ci/install-values.yaml": "routes: false\n",
