@@ -18,11 +18,13 @@ from msgspec import Struct
 
 from fairway.kube import objects
 from fairway.kube.kind import DEPLOYMENT, ENDPOINT_SLICE, JOB, POD, REPLICA_SET, SERVICE, Json, Kind
+from fairway.testing.simkube.admitting import refusal
 from fairway.testing.simkube.janitor import Janitor
 from fairway.testing.simkube.selecting import matches
 from fairway.testing.simkube.server import Place, SimApi, now
 
 HASH: Final = "pod-template-hash"
+_AGAIN_S: Final = (2.0, 5.0)  # until pods that were refused are made again
 
 
 class Fate(Struct, frozen=True):
@@ -186,8 +188,8 @@ class Workloads:
         # Those that are not ready go first.
         for at, _pod in sorted(living, key=lambda each: is_ready(each[1]))[: len(living) - wanted]:
             self.end(at)
-        for _ in range(wanted - len(living)):
-            self._make_pod(one, REPLICA_SET)
+        refused = [why for _ in range(wanted - len(living))
+                   if (why := self._make_pod(one, REPLICA_SET))]  # fmt: skip
         left = [pod for at, pod in self._owned(POD, one) if not objects.deleting(pod)]
         ready = sum(map(is_ready, left))
         told = {
@@ -197,6 +199,10 @@ class Workloads:
             "fullyLabeledReplicas": len(left),
             "observedGeneration": one["metadata"]["generation"],
         }
+        if refused:
+            failed = _condition("ReplicaFailure", "FailedCreate")
+            told["conditions"] = [{**failed, "message": refused[0]}]
+            self._later(_AGAIN_S, self._soon, place)
         self._tell(place, told)
 
     def end(self, place: Place) -> None:
@@ -205,7 +211,8 @@ class Workloads:
         meta = {**pod["metadata"], "deletionTimestamp": now(), "deletionGracePeriodSeconds": 30}
         self.api.put(place, {**pod, "metadata": meta})
 
-    def _make_pod(self, owner: Json, kind: Kind) -> None:
+    def _make_pod(self, owner: Json, kind: Kind) -> str:
+        """Returns why it is not admitted, or ""."""
         key = objects.key(owner)
         template = owner["spec"]["template"]
         name = f"{key.name}-{self.api.suffix()}"
@@ -216,7 +223,10 @@ class Workloads:
             "ownerReferences": [objects.owner_reference(owner, kind)],
         }
         place = (POD.path(), key.namespace, name)
-        self.api.put(place, {"metadata": meta, "spec": template["spec"]})
+        why = refusal(self.api, key.namespace, template)
+        if not why:
+            self.api.put(place, {"metadata": meta, "spec": template["spec"]})
+        return why
 
     # ---- Deployments -----------------------------------------------------------------------------
 

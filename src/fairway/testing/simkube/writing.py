@@ -10,9 +10,10 @@ import msgspec
 from msgspec import Struct
 
 from fairway.kube import objects
-from fairway.kube.kind import NAMESPACE, SECRET, Json
+from fairway.kube.kind import NAMESPACE, POD, SECRET, Json
 from fairway.kube.transport import Request, Response
 from fairway.testing.simkube import checking, patching, refusing
+from fairway.testing.simkube.admitting import refusal
 from fairway.testing.simkube.owning import Manager, applied, updated
 from fairway.testing.simkube.refusing import Refused, answer
 from fairway.testing.simkube.schemas import Resource
@@ -66,6 +67,7 @@ class Writing:
         made = self._decoded(body)
         if self._resource.status:
             made.pop("status", None)
+        self._admit(made, None)
         self._own({}, made, "")
         return answer(self.keep(self._checked(made)), 201, self._warnings)
 
@@ -84,6 +86,7 @@ class Writing:
         if objects.uid(body) not in ("", objects.uid(found)):
             raise refusing.conflict(self._resource.kind.resource, self._place[2], "another uid")
         made = self._checked(self._parted(found, body, subresource))
+        self._admit(made, found)
         self._own(found, made, subresource)
         return answer(self.keep(made), 200, self._warnings)
 
@@ -171,6 +174,13 @@ class Writing:
         if objects.deleting(found):
             told = f"unable to create new content in namespace {namespace}: it is being terminated"
             raise Refused(403, "Forbidden", told, [{"reason": "NamespaceTerminating"}])
+
+    def _admit(self, made: Json, before: Json | None) -> None:
+        """Policies of pods."""
+        if self._resource.kind == POD:
+            why = refusal(self._api, self._place[1], made, before)
+            if why:
+                raise Refused(403, "Forbidden", f'pods "{self._place[2]}" is forbidden: {why}')
 
     # ---- apply -----------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from fairway.notify.channels.slack import Slack
 from fairway.queue.shards import Shards
 from fairway.release import carrying, checks, commands, gates, history, noting
 from fairway.release import decide as decisions
+from fairway.release.admission import Admission
 from fairway.rollout import bluegreen, controller, services, traffic
 from fairway.rollout.decide import decide as decided
 from fairway.rollout.objects import ReplicaSet
@@ -68,6 +69,15 @@ def _leaves_images_by_hand() -> Any:
 
     healing = automation._again  # noqa: SLF001 to break it
     return mock.patch.object(automation, "_again", again)
+
+
+def _admits_everything() -> Any:
+    """Nobody has the cluster refuse what was not promoted."""
+
+    async def ensure(*_: Any) -> None:
+        """It is forgotten."""
+
+    return mock.patch.object(Admission, "ensure", ensure)
 
 
 def _never_prunes() -> Any:
@@ -214,6 +224,7 @@ COURSES: dict[str, Course] = {
     "leaves-refused-ones-in-git": Course(only=("push_faulty",), deeds=2),
     "says-things-twice": Course(deeds=4, faults=3, weather=("storm",)),
     "leaves-images-by-hand": Course(only=("edit_image",)),
+    "admits-everything": Course(only=("run_pod",), deeds=4),
     "forgets-the-audit": Course(deeds=0),
     "waits-for-what-was-overtaken": Course(deeds=6),
 }
@@ -235,6 +246,7 @@ ALL: dict[str, Callable[[], Any]] = {
     "moves-traffic-to-nothing": _moves_traffic_to_nothing,
     "switches-unready": _switches_unready,
     "never-heals": _never_heals,
+    "admits-everything": _admits_everything,
     "leaves-images-by-hand": _leaves_images_by_hand,
     "never-prunes": _never_prunes,
     "forgets-gained-shards": _forgets_gained_shards,
@@ -258,6 +270,7 @@ SIGNS: dict[str, str] = {
     "moves-traffic-to-nothing": "which has no pods",
     "switches-unready": "which has no pods",
     "never-heals": "not Synced",
+    "admits-everything": "where only its own images may",
     "leaves-images-by-hand": "by hand",
     "never-prunes": "not Synced",
     "forgets-gained-shards": "not within",

@@ -11,11 +11,11 @@ from msgspec import Struct
 
 from fairway.gitops.automation import heal_wait_s
 from fairway.kube import objects
-from fairway.kube.kind import JOB, Json
+from fairway.kube.kind import JOB, POD, Json
 from fairway.rollout.crds import ROLLOUT
 from fairway.testing.simkube.server import Place
 from fairway.testing.voyage.builds import Built
-from fairway.testing.voyage.shop import AUTHOR, Berth, Shape
+from fairway.testing.voyage.shop import AUTHOR, GUARDED, REGISTRY, Berth, Shape
 
 UNFIT: Final = "unfit"
 _MINUTE_S: Final = 60.0
@@ -61,6 +61,8 @@ class Ledger:
         self._longest: dict[tuple[Berth, str], float] = {}  # ... how long without a break
         self._strays: dict[Berth, tuple[str, float]] = {}  # digests by hand, and until when
         self._edits: dict[str, int] = {}  # by hand, of each application
+        self.guards = False  # production's policy is in place
+        self._pods: set[str] = set()  # of production, by uid
         self.rough_until = 0.0  # when the last fault, and what came of it, is over
         self._proven: set[tuple[str, str]] = set()  # environments, and digests verified there
 
@@ -86,7 +88,9 @@ class Ledger:
         )
 
     def saw(self, place: Place, obj: Json | None) -> None:
-        """A Rollout changed, or a Job."""
+        """A Rollout changed, or a Job, or a pod."""
+        if place[0] == POD.path() and obj is not None:
+            self._admitted(place, obj)
         if place[0] == JOB.path() and obj is not None and _is_complete(obj):
             self._proven.add((place[1], _digest(obj["spec"]["template"]["spec"])))
         berth = Berth(place[2], place[1])
@@ -105,6 +109,15 @@ class Ledger:
         seen = str(status.get("observedGeneration")) == str(obj["metadata"].get("generation"))
         if seen and status.get("phase") == "Healthy":
             self._healthy(berth, digest)
+
+    def _admitted(self, place: Place, pod: Json) -> None:
+        """Production's pods have only what was promoted, by its name, once that was asked for."""
+        if not self.guards or place[1] != GUARDED or objects.uid(pod) in self._pods:
+            return
+        self._pods.add(objects.uid(pod))
+        image = str(pod["spec"]["containers"][0].get("image", ""))
+        if not image.startswith(f"{REGISTRY}/{GUARDED}/"):
+            self._breaks(f"{place[2]} runs {image} in {GUARDED}, where only its own images may")
 
     # ---- images by hand --------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from fairway.access.identity import Identity
 from fairway.gitops.kinds import APPLICATION
 from fairway.kit.aio import background
-from fairway.kube.kind import CONFIG_MAP, SECRET, Json
+from fairway.kube.kind import CONFIG_MAP, POD, SECRET, Json
 from fairway.model.errors import FairwayError
 from fairway.model.release import Promotion, PromotionState, Verdict
 from fairway.release import commands
@@ -42,7 +42,7 @@ _DEVELOPERS: Final = ("push_more",) * 4 + ("push_faulty",) * 2 + (
 )  # fmt: skip
 _OPERATORS: Final = (
     "approve", "approve", "reject", "judge", "ask", "go_back", "go_back", "edit_config",
-    "edit_image", "edit_image", "delete_config", "abort_one", "retry_one", "lose_secret",
+    "edit_image", "edit_image", "delete_config", "abort_one", "retry_one", "lose_secret", "run_pod",
 )  # fmt: skip
 Work = Callable[[Connection, Identity, Asked], Any]
 
@@ -89,6 +89,7 @@ class ReleaseVoyage(Voyage):
             await self._made(partial(kube.create, ANALYSIS_TEMPLATE, check))
         await self._made(lambda: hub.create(KIND, shop.delivery(self._shape)))
         await self._until_good(_UP_S, self._everybody_agrees)
+        world.ledger.guards = self._shape.guarded
         world.note("all is up")
 
     async def _made(self, make: Callable[[], Any]) -> None:
@@ -257,7 +258,8 @@ class ReleaseVoyage(Voyage):
         found = await kube.get(ROLLOUT, name, namespace)
         digest = f"sha256:{self.random.randbytes(32).hex()}"
         container = dict(found["spec"]["template"]["spec"]["containers"][0])
-        container["image"] = f"{shop.REGISTRY}/{namespace}/acme/{name}@{digest}"
+        where = self.random.choice((f"{shop.REGISTRY}/{namespace}", "elsewhere.invalid"))
+        container["image"] = f"{where}/acme/{name}@{digest}"
         self.world.note(f"by hand: the image of {berth.application} {digest[7:19]}")
         self.world.ledger.by_hand(berth, digest)
         body = {"spec": {"template": {"spec": {"containers": [container]}}}}
@@ -266,6 +268,17 @@ class ReleaseVoyage(Voyage):
         except FairwayError:
             self.world.ledger.forget(berth)
             raise
+
+    async def _run_pod(self, berth: Berth) -> None:
+        """`kubectl run`: an image of nobody's, where none of those may be or where it may."""
+        self._number += 1
+        name = f"by-hand-{self._number}"
+        container = {"name": "main", "image": f"elsewhere.invalid/tool@sha256:{'0' * 64}"}
+        meta = {"name": name, "namespace": berth.environment}
+        kube = self.world.clusters[berth.cluster].kube()
+        await kube.create(POD, {"metadata": meta, "spec": {"containers": [container]}})
+        self.world.note(f"by hand: the pod {name} in {berth.environment}")
+        await kube.delete(POD, name, berth.environment)
 
     async def _edit_config(self, berth: Berth) -> None:
         self.world.ledger.by_hand(berth)

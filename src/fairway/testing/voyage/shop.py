@@ -25,6 +25,7 @@ STRATEGIES: Final = {"web": "canary", "till": "blueGreen"}
 CLUSTERS: Final = {"dev": "hub", "staging": "hub", "production": "east"}
 AUTHOR: Final = "ada"  # of every change
 PEOPLE: Final = (AUTHOR, "bob", "eve", "quinn")
+GUARDED: Final = "production"
 _FOLLOWED: Final = ">=0.0.0-0"
 _KEY: Final = "password"  # of each service's Secret
 _PIPELINE: Final = """kind: pipeline
@@ -80,6 +81,7 @@ class Shape(Struct, frozen=True, kw_only=True):
     services: tuple[str, ...]
     places: tuple[str, ...]
     gates: dict[str, dict[str, Json]]
+    guarded: bool = False  # production's pods have only images that were promoted into it
 
     @property
     def berths(self) -> tuple[Berth, ...]:
@@ -110,7 +112,7 @@ def shape_of(number: int) -> Shape:
         "staging": dict.fromkeys(services, staging),
         "production": {"web": production, "till": {} if free else production},
     }
-    return Shape(services=services, places=places, gates=gates)
+    return Shape(services=services, places=places, gates=gates, guarded=number % 2 == 0)
 
 
 def delivery(shape: Shape) -> Json:
@@ -127,6 +129,8 @@ def delivery(shape: Shape) -> Json:
         }
         if name == "dev":
             one["follows"] = _FOLLOWED
+        if name == GUARDED and shape.guarded:
+            one["admits"] = "promoted"
         environments.append(one)
     services = [{"name": name, "repository": f"acme/{name}"} for name in shape.services]
     spec = {"services": services, "environments": environments}
