@@ -1,4 +1,4 @@
-"""What the pages tell people to type is there: commands, options, settings, links."""
+"""What the pages tell people to type is there: commands, options, settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")
 )
 FOREIGN = {"kubectl"}  # whose own words follow
 COMMAND = re.compile(r"`(fairway [^`]+)`")
-LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 VARIABLE = re.compile(r"\bFAIRWAY_([A-Z]+)__([A-Z_]+)")
 
 
@@ -99,14 +98,4 @@ def test_every_variable_on_a_page_is_a_setting() -> None:
     told = [(where, found) for where, line in lines(PAGES) for found in VARIABLE.findall(line)]
     assert told
     wrong = [one for one in told if one[1][1].lower() not in sections.get(one[1][0].lower(), ())]
-    assert wrong == []
-
-
-def test_every_link_between_pages_leads_somewhere() -> None:
-    wrong = [
-        f"{page.relative_to(ROOT)}: {target}"
-        for page in PAGES
-        for target in LINK.findall(page.read_text())
-        if not (page.parent / target).exists()
-    ]
     assert wrong == []
