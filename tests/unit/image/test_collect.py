@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from msgspec import structs
 from registry_client import Client, Time, index, manifest, sha
 from sqlalchemy import Connection, Table, insert
 
+from fairway.app import registry_policy
 from fairway.image.collect import Collected, Policy, collect
+from fairway.settings import Retention, Settings
 from fairway.store import schema
 from fairway.store.database import Database
 from fairway.testing.blob import MemoryBlobs
@@ -24,6 +27,20 @@ LATER = 25 * HOUR
 
 async def clean(client: Client) -> Collected:
     return await collect(client.deps.db, client.deps.blobs, POLICY)
+
+
+@pytest.mark.parametrize(
+    ("kept", "policy"),
+    [
+        (Retention(untagged_days=0, untagged_bytes=0), None),
+        (Retention(untagged_days=1, untagged_bytes=0), Policy(untagged_ms=24 * HOUR * 1000)),
+        (Retention(untagged_days=0, untagged_bytes=5), Policy(untagged_ms=0, untagged_bytes=5)),
+    ],
+)
+def test_age_and_size_are_settings_each_of_which_may_be_without_limit(
+    kept: Retention, policy: Policy | None
+) -> None:
+    assert registry_policy(Settings(data=Path("/nowhere"), retention=kept)) == policy
 
 
 async def test_what_is_tagged_stays(client: Client, time: Time) -> None:
