@@ -262,7 +262,7 @@ SIGNS: dict[str, str] = {
     "opens-every-gate": "without its gates",
     "leaves-windows-open": "without its gates",
     "proves-nothing": "without its gates",
-    "skips-environments": "which was never good in",
+    "skips-environments": "web-production has",  # ... what was never good before, or not for long
     "leaves-refused-ones-in-git": "passed last",
     "says-things-twice": "was said 2 times",
     "forgets-the-audit": "the audit has 0 of",
