@@ -39,9 +39,12 @@ def tell(world: World) -> None:
 
 
 def ask(world: World, environment: str) -> dict[str, str]:
-    """A pod of the catalogue, from within. Raises Trouble."""
+    """A pod that answers for the catalogue, from within. Raises Trouble."""
     ground, namespace = world.ground, f"webflix-{environment}"
-    words = ("kubectl", "get", "pods", "-n", namespace, "-l", "app=catalogue", "-o", "json")
+    service = ("kubectl", "get", "service", "catalogue", "-n", namespace, "-o", "json")
+    selector = json.loads(ground.fairway(*service))["spec"]["selector"]
+    serving = ",".join(f"{name}={text}" for name, text in selector.items())  # none that is left
+    words = ("kubectl", "get", "pods", "-n", namespace, "-l", serving, "-o", "json")
     pods = [one for one in json.loads(ground.fairway(*words))["items"] if _runs(one)]
     if not pods:
         raise Trouble(f"no pod of the catalogue runs in {namespace}")
