@@ -264,7 +264,7 @@ SIGNS: dict[str, str] = {
     "proves-nothing": "without its gates",
     "skips-environments": "web-production has",  # ... what was never good before, or not for long
     "leaves-refused-ones-in-git": "passed last",
-    "says-things-twice": "was said 2 times",
+    "says-things-twice": "said",  # twice; or not in the end: nothing tells what became of it
     "forgets-the-audit": "the audit has 0 of",
     "waits-for-what-was-overtaken": "is at sync",
     "moves-traffic-to-nothing": "which has no pods",
