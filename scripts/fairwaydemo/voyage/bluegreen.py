@@ -71,6 +71,8 @@ def tell(world: World) -> None:
         building.push(world, "storefront")
         made = building.must_pass(world, building.built(world, "storefront", commit))
         release = delivering.released(world, "storefront", made.number)
+        for before in ("dev", "staging"):
+            delivering.arrived(world, release, before)
         found = delivering.arrived(world, release, "production")
         world.wait("the visitor reads on", lambda: reader.times("new") >= READ_ON or None)
     finally:
