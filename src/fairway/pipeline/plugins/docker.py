@@ -273,8 +273,8 @@ def _tags(job: Job, settings: Settings) -> list[str] | None:
             raise InvalidInput(
                 f"'{tag}' cannot be an image's tag",
                 code="image-name",
-                remedy="A tag has letters, digits and . _ -, at most 128 of them. YAML takes digits "
-                "alone, as some commits are, for a number: put the setting in quotes.",
+                remedy="A tag has letters, digits and . _ -, at most 128 of them. YAML takes digits"
+                " alone, as some commits are, for a number: put the setting in quotes.",
             )
     return list(dict.fromkeys(tags))
 
