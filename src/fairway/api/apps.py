@@ -20,6 +20,7 @@ from fairway.client.wire import app as wire
 from fairway.client.wire.common import Page
 from fairway.cluster.known import Client
 from fairway.cluster.registered import HOME_NAME
+from fairway.kube.errors import KubeConflict
 from fairway.kube.fleet import HOME_NAME as IN_CLUSTER
 from fairway.model.delivery_right import DeliveryAction
 from fairway.model.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -27,6 +28,7 @@ from fairway.model.token import TokenScope
 from fairway.store import audit
 
 _READS: Final = (TokenScope.DELIVERY_READ, TokenScope.CLUSTER_READ, TokenScope.CLUSTER_WRITE)
+_TRIES: Final = 10
 _MERGE: Final = "application/merge-patch+json"
 _DELIVERY: Final = "fairway.dev/delivery"
 _ENVIRONMENT: Final = "fairway.dev/environment"
@@ -106,20 +108,40 @@ async def sync_app(*, services: Svc, who: Who, app: Word, data: JSONBody[wire.Ap
     async with _hub(services) as client:
         found = await _read(client, services, app)
         await services.database.write(_allow, who, found, app)
-        if found.get("operation"):
-            raise Conflict(
-                f"another operation of {app} is in progress",
-                code="operation-in-progress",
-                remedy=f"`fairway wait app {app}`",
-            )
-        body = {
-            "metadata": {"resourceVersion": found["metadata"]["resourceVersion"]},
-            "operation": operation(found, data, who.login),
-            "status": {"operationState": None},
-        }
-        path = _path(services, app)
-        answer = await client.request("PATCH", path, body, content_type=_MERGE)
-    return shown(answer)
+        return shown(await begin(client, _path(services, app), found, data, login=who.login))
+
+
+async def begin(
+    client: Client, path: str, found: dict[str, Any], data: wire.AppSync, *, login: str
+) -> dict[str, Any]:
+    """Ask for a sync of an Application, as it was read or as it is by now: its controller writes
+    there as well. Raises `Conflict` (`operation-in-progress`) where one is under way.
+    """
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            return await _once(client, path, found, operation(found, data, login))
+        except KubeConflict:
+            if tries == _TRIES:
+                raise
+        found = await client.request("GET", path)
+
+
+async def _once(
+    client: Client, path: str, found: Mapping[str, Any], wanted: dict[str, Any]
+) -> dict[str, Any]:
+    name, version = found["metadata"]["name"], found["metadata"]["resourceVersion"]
+    if found.get("operation"):
+        raise Conflict(
+            f"another operation of {name} is in progress",
+            code="operation-in-progress",
+            remedy=f"`fairway wait app {name}`",
+        )
+    status = {"operationState": None}
+    body = {"metadata": {"resourceVersion": version}, "operation": wanted, "status": status}
+    answer: dict[str, Any] = await client.request("PATCH", path, body, content_type=_MERGE)
+    return answer
 
 
 def _allow(db: Connection, who: Identity, app: Mapping[str, Any], name: str) -> None:
