@@ -96,7 +96,7 @@ SUITES: dict[str, Suite] = {
     "delivery": Suite(
         "GitOps, rollouts and releases on a real Kubernetes API, without containers",
         ("tests/delivery",),
-        ("clients", "native", "oracles"),
+        ("clients", "postgres", "native", "oracles"),
     ),
     "gateway-api": Suite(
         "the Gateway API's own conformance suite",
