@@ -61,6 +61,6 @@ class Speaker(Protocol):
 def now(message: Message) -> Content:
     """What a message says, with how far its rollout is while it goes on."""
     content = message.content
-    if not message.progress or content.waiting or content.outcome is not Outcome.OPEN:
+    if not message.progress or content.outcome is not Outcome.OPEN:
         return content
     return structs.replace(content, lines=(*content.lines, message.progress))

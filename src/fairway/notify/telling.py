@@ -55,7 +55,7 @@ def along(db: Connection, known: Sequence[Channel], tidings: Tidings) -> set[str
         return set()
     told = set()
     for channel in known:
-        found = wanted.bringer(messages.deployments(db, channel.id, tidings.place.application))
+        found = messages.deployment(db, channel.id, tidings.place.application)
         if found is None or wanted.apart(found, tidings):
             continue
         told.add(channel.name)

@@ -9,17 +9,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from fairway.model.notice import Channel, ChannelKind, Detail, Message, Outcome, Rule, Topic
-from fairway.model.release import PromotionState
 from fairway.notify.tidings import Place, Tidings
 
-_UNBEGUN: Final = frozenset(  # states, and ends, of what waits
-    {
-        PromotionState.WAITING,
-        PromotionState.REJECTED,
-        PromotionState.SUPERSEDED,
-        PromotionState.CANCELLED,
-    }
-)
 _DETAILS: Final = 200  # of one message: a thread that grows for ever helps nobody
 
 
@@ -86,23 +77,8 @@ def later(
     return _hushed(changed, channel, transitions=transitions, last=last)
 
 
-def bringer(deployments: Iterable[Message]) -> Message | None:
-    """Of an Application's deployments, the newest first, the one that its rollout comes of: the
-    newest that ever began. What waits for a gate, or was refused by it, has brought nothing yet.
-    """
-    return next((one for one in deployments if _began(one)), None)
-
-
-def _began(deployment: Message) -> bool:
-    if deployment.content.outcome is Outcome.OPEN:
-        return not deployment.content.waiting
-    if len(deployment.details) >= _DETAILS:
-        return True
-    return any(one.key.partition("/")[0] not in _UNBEGUN for one in deployment.details)
-
-
 def apart(deployment: Message, tidings: Tidings) -> bool:
-    """Whether a rollout is another story than its deployment: it was well, and is no more.
+    """Whether a rollout is another story than its newest deployment: it was well, and is no more.
 
     A deployment ends as soon as its rollout is seen to have arrived, which may be before the
     rollout's own news of that come: these are no story of their own.

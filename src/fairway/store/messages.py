@@ -19,17 +19,16 @@ def find(db: Connection, channel: int, key: str) -> Message | None:
     return _message(row) if row else None
 
 
-def deployments(
-    db: Connection, channel: int, application: str, *, limit: int = 50
-) -> list[Message]:
-    """Deployments by this Application, the newest first: they wait, are on their way or ended."""
+def deployment(db: Connection, channel: int, application: str) -> Message | None:
+    """The newest deployment by this Application, on its way or ended."""
     query = (
         select(message)
         .where(message.c.channel == channel, message.c.application == application)
         .order_by(message.c.id.desc())
-        .limit(limit)
+        .limit(1)
     )
-    return [_message(row) for row in db.execute(query).mappings()]
+    row = db.execute(query).mappings().first()
+    return _message(row) if row else None
 
 
 def last_outcome(db: Connection, channel: int, stream: str, *, but: str) -> str:

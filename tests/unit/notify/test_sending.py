@@ -282,37 +282,6 @@ async def test_a_rollout_is_told_in_the_message_of_the_deployment_that_brought_i
     assert "Healthy" in chat.workspace.thread(first["ts"])[-1]["text"]
 
 
-async def test_news_of_the_rollout_before_are_not_told_of_what_waits(chat: Chat) -> None:
-    await chat.hear("running", step="sync")
-    await chat.hear("waiting", number=6)
-    await chat.roll("Progressing", 40)
-    await settled(chat)
-    going, waits = chat.workspace.roots("C1")
-    assert "40 %" in going["attachments"][0]["text"]
-    assert "%" not in waits["attachments"][0]["text"]
-    await chat.hear("passed")
-    await chat.roll("Healthy", 100)
-    await settled(chat)
-    assert "Healthy" in chat.workspace.thread(going["ts"])[-1]["text"]
-    assert [one["text"] for one in chat.workspace.thread(waits["ts"])] == ["waiting"]
-    await chat.hear("running", step="sync", number=6)
-    await chat.roll("Paused", 20)
-    await settled(chat)
-    assert "20 %" in chat.workspace.roots("C1")[1]["attachments"][0]["text"]
-
-
-@pytest.mark.parametrize("end", ["rejected", "superseded", "cancelled"])
-async def test_what_never_began_hears_nothing_of_a_rollout(chat: Chat, end: str) -> None:
-    await chat.hear("running", step="sync")
-    for state in ("waiting", end):
-        await chat.hear(state, number=6)
-    await chat.roll("Progressing", 60)
-    await settled(chat)
-    going, ended = chat.workspace.roots("C1")
-    assert "60 %" in going["attachments"][0]["text"]
-    assert [one["text"] for one in chat.workspace.thread(ended["ts"])] == ["waiting", end]
-
-
 async def test_a_rollout_that_falls_ill_after_its_deployment_has_a_message_of_its_own(
     chat: Chat,
 ) -> None:
