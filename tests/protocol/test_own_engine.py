@@ -118,7 +118,7 @@ def survives(folder: Path) -> None:
     host = engine.ensure().host
     import_busybox(host)
     container = run_sleeper(host)
-    os.kill(int((folder / "run" / "docker.pid").read_text()), signal.SIGKILL)
+    os.kill(int(engine.paths.pid_file.read_text()), signal.SIGKILL)
     assert processes.wait_for(lambda: not engine.is_running(), 10)
     assert engine.ensure().host == host
     assert running(host) == [container]
@@ -152,7 +152,7 @@ def is_purged_when_dead(folder: Path) -> None:
     host = engine.ensure().host
     import_busybox(host)
     run_sleeper(host)
-    os.kill(int((folder / "run" / "docker.pid").read_text()), signal.SIGKILL)
+    os.kill(int(engine.paths.pid_file.read_text()), signal.SIGKILL)
     assert processes.wait_for(lambda: not engine.is_running(), 10)
 
 
