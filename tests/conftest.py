@@ -25,6 +25,16 @@ settings.register_profile(
 )
 settings.load_profile("fairway")
 
+_GZIP = b"\x1f\x8b"
+
+
+def pytest_make_parametrize_id(val: object) -> None:
+    """Refuse a gzip as a test's name: it holds the second it was made in, and two workers of one
+    run would each know the test by another name."""
+    if isinstance(val, bytes) and val.startswith(_GZIP) and len(val) > len(_GZIP):
+        raise pytest.UsageError("a gzip is among a test's parameters: give it a name (ids=...)")
+
+
 POSTGRES = os.environ.get("FAIRWAY_TEST_POSTGRES", "")
 KINDS = [
     "sqlite",

@@ -49,13 +49,19 @@ def run(story: Story) -> int:
     leave = os.environ.get("DEMO_EXIT", "") not in ("", "0")
     kept = ROOT / ".cache" / story.command.removeprefix("make ")
     summary = Path(os.environ.get("DEMO_SUMMARY") or kept / "summary.json")
+    record = os.environ.get("DEMO_RECORD", "") not in ("", "0")
+    if record and os.environ.get("DEMO_FOLDER"):
+        print(
+            "error: a picture that is kept shows the usual folder: DEMO_RECORD without DEMO_FOLDER",
+            file=sys.stderr,
+        )
+        return 2
     try:
         story.tell()
         wrong = story.wrong()
         _write_summary(summary, story.facts(), wrong)
         story.close(leave=leave)
-        recorded = os.environ.get("DEMO_RECORD") and not wrong
-        picture = ROOT / "docs" / f"{kept.name}.svg" if recorded else None
+        picture = ROOT / "docs" / f"{kept.name}.svg" if record and not wrong else None
         story.screen.save(summary.parent, story.command, picture)
     except (Trouble, FairwayError, OSError) as error:
         story.screen.say("")

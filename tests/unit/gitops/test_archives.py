@@ -56,6 +56,7 @@ async def test_the_files_of_a_chart_are_below_its_own_folder() -> None:
         packed({**CHART, "web/../../x": b""}),
         packed(CHART)[:-40],
     ],
+    ids=["empty", "text", "no tar", "no chart", "above", "absolute", "by a detour", "cut off"],
 )
 def test_what_is_no_charts_archive_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidInput) as caught:
