@@ -51,11 +51,16 @@ class Database:
         self.events = Wake()  # a hint: a transaction of this process wrote an event
         self._closed = False
         self.engine = self._engine()
-        event.listen(self.engine, "checkin", self._on_checkin)
 
     def _engine(self) -> Engine:
-        if not self.sqlite:
-            return create_engine(self.url, poolclass=QueuePool, pool_size=8, pool_pre_ping=True)
+        engine = self._sqlite() if self.sqlite else self._server()
+        event.listen(engine, "checkin", self._on_checkin)
+        return engine
+
+    def _server(self) -> Engine:
+        return create_engine(self.url, poolclass=QueuePool, pool_size=8, pool_pre_ping=True)
+
+    def _sqlite(self) -> Engine:
         engine = create_engine(
             self.url,
             poolclass=QueuePool,
