@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from bench.lib import finish
-from bench.rolling import Site, ground, healthy
+from bench.rolling import Site, ground
 from bench.visitors import Visitors, visiting
 
 BAR = "<= 500"
@@ -23,7 +23,7 @@ def main() -> None:
     with ground() as place:
         steps = [{"setWeight": 50}, {"pause": {}}]
         site = Site(place, "aborted", {"canary": {"steps": steps}})
-        site.until(healthy)
+        site.serve()
         with visiting(place.http, site.host) as visitors:
             _answers(visitors, "v0")
             found = [measured(site, visitors, number) for number in range(ROUNDS)]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 from bench import clusters
 from bench.clusters import Place
 
@@ -148,6 +149,23 @@ class Site:
         if found is None:
             raise RuntimeError(f"the Rollout {self.name} cannot be read")
         return dict(found)
+
+    def serve(self, seconds: float = 120.0) -> None:
+        """Wait until its first version has everything, and the gateway has heard of its pods: a
+        first version is Healthy before that, as with Argo Rollouts."""
+        self.until(healthy)
+        end = time.perf_counter() + seconds
+        while not self._answers():
+            if time.perf_counter() > end:
+                raise TimeoutError(f"{self.host} does not answer")
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            url = f"http://127.0.0.1:{self.place.http}/"
+            return httpx.get(url, headers={"Host": self.host}, timeout=5).text == self.version
+        except httpx.HTTPError:
+            return False
 
     def until(self, what: Callable[[Json], bool], seconds: float = 120.0) -> Json:
         """Wait until its status is so, for the generation that it has; the status."""

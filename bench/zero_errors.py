@@ -34,7 +34,8 @@ def main() -> None:
             Site(place, "bluegreen", {"blueGreen": {"autoPromotionEnabled": True, **delay}}),
         ]
         for site in sites:
-            site.until(healthy)
+            site.serve()
+        began = time.perf_counter()
         with (
             visiting(place.http, sites[0].host) as first,
             visiting(place.http, sites[1].host) as second,
@@ -45,7 +46,7 @@ def main() -> None:
     failures = [*first.failures, *second.failures]
     requests = len(first.answers) + len(second.answers)
     for one in failures[:20]:
-        print(one, flush=True)
+        print(f"{one.began - began:.3f} s after the load began: {one.problem}", flush=True)
     if requests < 100 * COUNT:
         sys.exit(f"only {requests} requests were made: the load was none")
     finish("zero-errors", [len(failures)], [1.0], BAR, requests=requests, rollouts=2 * COUNT)
