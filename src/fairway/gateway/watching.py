@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from fairway.gateway.grace import Grace
 from fairway.gateway.snapshot import KINDS, Object, Ref
 from fairway.kit.aio import Wake
 from fairway.kube import Json, Key, Kind, Kube, objects
@@ -52,7 +53,8 @@ class Watched:
 
     def _follow(self, kube: Kube, name: str) -> Informer:
         informer = Informer(kube, BY_NAME[name], transform=trim, optional=True)
-        informer.on_change(self._note(self._found[name]))
+        note = self._note(self._found[name])
+        informer.on_change(Grace(note) if name == ENDPOINT_SLICE.kind else note)
         return informer
 
     def _note(self, into: dict[Key, Json]) -> Callable[[Json | None, Json | None], None]:
