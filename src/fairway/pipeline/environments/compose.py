@@ -234,15 +234,12 @@ class ComposeEnvironments:
         log: Sink,
     ) -> None:
         """Until every container is well. One that is lost ends the wait at once."""
-        loop, told, began = (
-            asyncio.get_running_loop(),
-            set[str](),
-            asyncio.get_running_loop().time(),
-        )
+        loop, told, steady = asyncio.get_running_loop(), set[str](), health.Steady()
+        began = loop.time()
         if wanted.services:
             counts = {}
         while True:
-            verdicts = await self._verdicts(wanted)
+            verdicts = steady.judge(await self._verdicts(wanted), loop.time())
             for one in verdicts:
                 if one.service not in told and one.state is not health.State.WAITING:
                     told.add(one.service)

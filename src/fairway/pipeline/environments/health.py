@@ -9,6 +9,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 SERVICE: Final = "com.docker.compose.service"
+STEADY_S: Final = 0.5
 Json = Mapping[str, Any]
 
 
@@ -22,11 +23,12 @@ class State(StrEnum):
 
 
 class Verdict(Struct, frozen=True):
-    """One container's state, in words where there are any."""
+    """One container's state, in words where there are any. `checked`: by its own health check."""
 
     service: str
     state: State
     why: str = ""
+    checked: bool = False
 
 
 def verdict(found: Json) -> Verdict:
@@ -49,7 +51,7 @@ def _running(service: str, health: Json) -> Verdict:
         return Verdict(service, State.FAILED, f"it is unhealthy{_last_check(health)}")
     if status == "starting":
         return Verdict(service, State.WAITING, f"it is not healthy yet{_last_check(health)}")
-    return Verdict(service, State.READY)
+    return Verdict(service, State.READY, checked=status != "none")
 
 
 def _last_check(health: Json) -> str:
@@ -69,6 +71,29 @@ def _ended(service: str, state: Json) -> Verdict:
         return Verdict(service, State.FAILED, "it was killed: it used more memory than it may")
     words = str(state.get("Error") or "")
     return Verdict(service, State.FAILED, f"it ended ({code})" + (f": {words}" if words else ""))
+
+
+class Steady:
+    """Takes a service without a health check for well once it has run for `STEADY_S`: one whose
+    program fails at once runs for a moment as well."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def judge(self, verdicts: Sequence[Verdict], now: float) -> list[Verdict]:
+        """The verdicts of one look; `now` in seconds of a clock that only goes on."""
+        running = {one.service for one in verdicts if _unchecked(one)}
+        self._since = {name: self._since.get(name, now) for name in sorted(running)}
+        return [self._judged(one, now) for one in verdicts]
+
+    def _judged(self, one: Verdict, now: float) -> Verdict:
+        if not _unchecked(one) or now - self._since[one.service] >= STEADY_S:
+            return one
+        return Verdict(one.service, State.WAITING, "it has only just begun")
+
+
+def _unchecked(one: Verdict) -> bool:
+    return one.state is State.READY and not one.checked
 
 
 def failed(verdicts: Sequence[Verdict]) -> list[Verdict]:

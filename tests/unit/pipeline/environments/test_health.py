@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from fairway.pipeline.environments.health import SERVICE, State, Verdict, ready, verdict, wanted
+from fairway.pipeline.environments.health import (
+    SERVICE,
+    STEADY_S,
+    State,
+    Steady,
+    Verdict,
+    ready,
+    verdict,
+    wanted,
+)
 
 
 def inspected(**state: Any) -> dict[str, Any]:
@@ -49,3 +58,30 @@ def test_an_environment_is_ready_when_every_container_of_it_is_well() -> None:
     assert not ready([web, db], counts)
     assert ready([web, web, db], counts)
     assert not ready([web, web, Verdict("db", State.WAITING)], counts)
+
+
+RUNS = Verdict("web", State.READY)
+FAILED = Verdict("web", State.FAILED, "it ended (3)")
+CHECKED = Verdict("db", State.READY, checked=True)
+
+
+def test_what_says_nothing_of_its_health_is_well_when_it_has_run_for_a_while() -> None:
+    steady = Steady()
+    assert [one.state for one in steady.judge([RUNS, CHECKED], 7.0)] == [
+        State.WAITING,
+        State.READY,
+    ]
+    assert steady.judge([RUNS], 7.0 + STEADY_S / 2)[0].state is State.WAITING
+    assert steady.judge([RUNS], 7.0 + STEADY_S) == [RUNS]
+
+
+def test_a_program_that_fails_at_once_is_never_taken_for_well() -> None:
+    steady = Steady()
+    steady.judge([RUNS], 7.0)
+    assert steady.judge([FAILED], 7.3) == [FAILED]
+    assert steady.judge([RUNS], 7.6)[0].state is State.WAITING, "it begins anew"
+
+
+def test_a_health_check_that_passed_is_known_from_none() -> None:
+    assert verdict(inspected(Running=True, Health={"Status": "healthy"})).checked
+    assert not verdict(inspected(Running=True)).checked
