@@ -306,10 +306,14 @@ async def test_cancelling_it_ends_the_command_that_runs(docker: Docker, box: str
     async with asyncio.TaskGroup() as group:
         task = group.create_task(Builder(docker).build(request, log))
         await begun.wait()
-        assert _sleeping(mark)
+        await _until(lambda: _sleeping(mark))  # the shell begins it after the words
         task.cancel()
+    await _until(lambda: not _sleeping(mark))
+
+
+async def _until(so: Callable[[], bool]) -> None:
     async with asyncio.timeout(90):
-        while _sleeping(mark):
+        while not so():
             await asyncio.sleep(0.05)
 
 
