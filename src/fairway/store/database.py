@@ -14,12 +14,13 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from fairway.kit.aio import Wake, blocking
 from fairway.model.errors import Unavailable
+from fairway.store import sqlite
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,13 +63,12 @@ class Database:
 
     def _sqlite(self) -> Engine:
         engine = create_engine(
-            self.url,
+            make_url(self.url).set(drivername=sqlite.DRIVER),
             poolclass=QueuePool,
             pool_size=8,
             connect_args={"check_same_thread": False, "timeout": 10},
         )
         event.listen(engine, "connect", self._on_connect)
-        event.listen(engine, "begin", _begin)
         return engine
 
     def _on_connect(self, raw: sqlite3.Connection, _record: object) -> None:
@@ -113,9 +113,9 @@ class Database:
     ) -> tuple[T, bool]:
         for left in range(_TRIES - 1, -1, -1):
             try:
-                with self._alone(), self.engine.connect() as plain:
-                    db = plain.execution_options(fairway_begin="BEGIN IMMEDIATE")
+                with self._alone(), self.engine.connect() as db:
                     db.info.pop(ANNOUNCED, None)
+                    sqlite.will_write(db)
                     with db.begin():
                         result = work(db, *args, **kwargs)
                     return result, bool(db.info.pop(ANNOUNCED, False))
@@ -146,10 +146,6 @@ class Database:
 def sqlite_url(path: Path) -> str:
     """The URL of a SQLite file."""
     return f"sqlite:///{path}"
-
-
-def _begin(db: Connection) -> None:
-    db.exec_driver_sql(db.get_execution_options().get("fairway_begin", "BEGIN"))
 
 
 def _worth_another_try(error: DBAPIError) -> bool:
