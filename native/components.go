@@ -40,15 +40,12 @@ import (
 func runAPIServer([]string) int         { return cli.Run(apiserver.NewAPIServerCommand()) }
 func runControllerManager([]string) int { return cli.Run(manager.NewControllerManagerCommand()) }
 func runScheduler([]string) int         { return cli.Run(scheduler.NewSchedulerCommand()) }
+func runKubelet([]string) int           { return cli.Run(kubelet.NewKubeletCommand(context.Background())) }
 
 // runProxy leaves out the flags that CoreDNS put among everybody's: its --version hides the proxy's.
 func runProxy([]string) int {
 	flag.CommandLine = flag.NewFlagSet("kube-proxy", flag.ExitOnError)
 	return cli.Run(proxy.NewProxyCommand())
-}
-
-func runKubelet([]string) int {
-	return cli.Run(kubelet.NewKubeletCommand(context.Background()))
 }
 
 func runCoreDNS([]string) int {

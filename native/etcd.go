@@ -22,18 +22,16 @@ func runEtcd(args []string) int {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
 	server, err := embed.StartEtcd(config)
-	if err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, "etcd:", err)
-		return 1
+	if err == nil {
+		defer server.Close()
+		select {
+		case <-stop:
+			return 0
+		case err = <-server.Err():
+		}
 	}
-	defer server.Close()
-	select {
-	case <-stop:
-		return 0
-	case err := <-server.Err():
-		_, _ = fmt.Fprintln(os.Stderr, "etcd:", err)
-		return 1
-	}
+	_, _ = fmt.Fprintln(os.Stderr, "etcd:", err)
+	return 1
 }
 
 // etcdConfig is the configuration that the flags ask for. Clients without a certificate are
@@ -58,10 +56,7 @@ func etcdConfig(args []string) (*embed.Config, error) {
 		}
 	}
 	address, err := url.Parse(*client)
-	if err != nil {
-		return nil, err
-	}
-	if address.Scheme != "https" {
+	if err != nil || address.Scheme != "https" {
 		return nil, fmt.Errorf("--listen-client-url %s is not https", *client)
 	}
 	config := embed.NewConfig()

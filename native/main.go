@@ -11,8 +11,11 @@ import (
 	"io"
 	"maps"
 	"os"
+	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"fairway.dev/native/node"
 	"fairway.dev/native/toolbox"
@@ -38,6 +41,14 @@ func usage(to io.Writer) {
 	_, _ = fmt.Fprintf(to, "usage: fairway-native COMPONENT [flags]\ncomponents: %s\n", names)
 }
 
+// easeStart lets a component make more garbage while it starts (percent of what lives) than
+// afterwards (GOGC): collecting often keeps it small, and would be a third of kube-apiserver's time
+// in its first seconds. What it returns ends the start.
+func easeStart(percent int) func() {
+	steady := debug.SetGCPercent(percent)
+	return func() { debug.SetGCPercent(steady); debug.FreeOSMemory() }
+}
+
 func main() {
 	if len(os.Args) < 2 {
 		usage(os.Stderr)
@@ -48,6 +59,9 @@ func main() {
 		_, _ = fmt.Fprintf(os.Stderr, "fairway-native has no component %q\n", os.Args[1])
 		usage(os.Stderr)
 		os.Exit(2)
+	}
+	if percent, err := strconv.Atoi(os.Getenv("FAIRWAY_START_GOGC")); err == nil && percent > 0 {
+		time.AfterFunc(45*time.Second, easeStart(percent))
 	}
 	os.Args = os.Args[1:]
 	os.Exit(run(os.Args[1:]))

@@ -45,10 +45,7 @@ func command(ctx context.Context) *cobra.Command {
 		if local.folder == "" || local.node == "" {
 			return fmt.Errorf("--local-path and --node-name are missing")
 		}
-		kubeconfig, err := flags.GetString("kubeconfig")
-		if err != nil {
-			return err
-		}
+		kubeconfig := flags.Lookup("kubeconfig").Value.String() // a flag of the metrics-server's
 		provisioner, err := provision(ctx, kubeconfig, *name, local)
 		if err != nil {
 			return err

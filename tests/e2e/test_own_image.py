@@ -88,9 +88,9 @@ class Contained(Ground):
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def archive() -> Path:
     """The image as `make image` makes it."""
-    return ownimage.archive(tmp_path_factory.mktemp("image"))
+    return ownimage.archive()
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ SYSTEM = "fairway-system"
 
 
 @pytest.fixture(scope="module")
-def name(tmp_path_factory: pytest.TempPathFactory, cluster: Town) -> Iterator[str]:
+def name(cluster: Town) -> Iterator[str]:
     """A further cluster, for which no Envoy of this machine works, with our image on its node."""
-    made = ownimage.archive(tmp_path_factory.mktemp("image"))
+    made = ownimage.archive()
     cluster.ok("cluster", "create", PODS)
     try:
         cluster.wait_ready(PODS)

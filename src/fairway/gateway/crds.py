@@ -30,7 +30,8 @@ def read(folder: Path) -> list[dict[str, Any]]:
 
     Raises `Unavailable` (code `native-missing`) where there are none.
     """
-    found = [yaml.safe_load(path.read_text("utf-8")) for path in sorted(folder.glob("*.yaml"))]
+    texts = [path.read_text("utf-8") for path in sorted(folder.glob("*.yaml"))]
+    found = [yaml.load(text, Loader=yaml.CSafeLoader) for text in texts]
     found = [one for one in found if one.get("kind") == "CustomResourceDefinition"]
     if not found:
         raise Unavailable(
