@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import os
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -124,3 +126,18 @@ def test_what_tests_import_is_found_and_has_a_name_of_its_own() -> None:
     assert {str(path.parent.relative_to(ROOT)) for path in helpers} == set(folders)
     names = [path.name for path in helpers]
     assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("package", ["fairwaydev", "fairwaydemo"])
+def test_what_a_script_starts_inherits_nothing_of_the_way_in(package: str) -> None:
+    """In a new clone each `fairway` would compile itself and all libraries, every time anew."""
+    way = {"PYTHONPATH": str(ROOT / "scripts"), "PYTHONDONTWRITEBYTECODE": "1"}
+    left = subprocess.run(
+        [sys.executable, "-c", f"import os, {package}; print(*os.environ)"],
+        env={**os.environ, **way},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert left
+    assert not way.keys() & set(left)
