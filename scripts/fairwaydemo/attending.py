@@ -14,6 +14,7 @@ from fairwaydemo.trouble import Trouble
 
 PATIENCE_S = 60.0
 LOOK_S = 5.0
+_SCRIPTS = Path(__file__).resolve().parents[1]
 
 
 def start(folder: Path, module: str, pid: int) -> str:
@@ -25,6 +26,7 @@ def start(folder: Path, module: str, pid: int) -> str:
     with log.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", module, str(folder), str(pid)],
+            env={**os.environ, "PYTHONPATH": str(_SCRIPTS)},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
