@@ -129,9 +129,13 @@ def kubelet(paths: Layout, plan: ClusterPlan, *, confined: bool) -> str:
         "containerLogMaxFiles": 3,
         **_DISK,
         "shutdownGracePeriod": "0s",
+        # The first restart of what crashes waits a second, not ten; the tenth five minutes as ever.
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "300s"},
+        "featureGates": {
+            "ReduceDefaultCrashLoopBackOffDecay": True,
+            **({"KubeletInUserNamespace": True} if confined else {}),
+        },
     }
-    if confined:
-        config["featureGates"] = {"KubeletInUserNamespace": True}
     return _yaml(config)
 
 

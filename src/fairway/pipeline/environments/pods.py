@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from fairway.pipeline.environments.health import State, Verdict
 
 Json = Mapping[str, Any]
-_CRASHES: Final = 3  # so often a container may end before it counts as one that cannot run
+_CRASHES: Final = 3  # so often a container may end before it counts as one that cannot run,
+_PATIENCE: Final = timedelta(seconds=25)  # and so long: some wait for their database by crashing
 _IN_VAIN: Final = frozenset(
     ("ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError",
      "CreateContainerError", "RunContainerError")
@@ -48,17 +50,33 @@ def _lost(status: Json) -> str:
         reason, message = waiting.get("reason", ""), str(waiting.get("message") or "")
         if reason in _IN_VAIN or (reason == "ErrImagePull" and _NO_IMAGE.search(message)):
             return f"container {one['name']}, image {one.get('image', '')}: {reason}: {message}"
-        if int(one.get("restartCount") or 0) >= _CRASHES:
+        if int(one.get("restartCount") or 0) >= _CRASHES and _long_enough(one, status):
             return f"container {one['name']} ended {one['restartCount']} times{_last(one)}"
     return ""
 
 
-def _last(one: Json) -> str:
+def _long_enough(one: Json, status: Json) -> bool:
+    """Whether it ended once more after all that time; a cluster that gives no times is believed."""
+    begun, ended = status.get("startTime"), _terminated(one).get("finishedAt")
+    if not begun or not ended:
+        return True
+    return datetime.fromisoformat(ended) - datetime.fromisoformat(begun) >= _PATIENCE
+
+
+def _terminated(one: Json) -> Json:
+    """How the last of its runs ended; {} when none did."""
     for state in (one.get("state") or {}, one.get("lastState") or {}):
-        ended = state.get("terminated")
-        if ended:
-            return f", the last time with {ended.get('exitCode')} ({ended.get('reason', '')})"
-    return ""
+        if ended := state.get("terminated"):
+            found: Json = ended
+            return found
+    return {}
+
+
+def _last(one: Json) -> str:
+    ended = _terminated(one)
+    if not ended:
+        return ""
+    return f", the last time with {ended.get('exitCode')} ({ended.get('reason', '')})"
 
 
 def _why(status: Json) -> str:

@@ -148,6 +148,12 @@ def waits(reason: str, message: str = "", **more: Any) -> dict[str, Any]:
     return {"containerStatuses": [{"name": "web", "image": "a:1", "state": state, **more}]}
 
 
+def crashed(count: int, at: str) -> dict[str, Any]:
+    ended = {"exitCode": 1, "reason": "Error", "finishedAt": f"2026-01-01T10:{at}Z"}
+    more = {"restartCount": count, "lastState": {"terminated": ended}}
+    return {"startTime": "2026-01-01T10:00:00Z", **waits("CrashLoopBackOff", **more)}
+
+
 @pytest.mark.parametrize(
     ("status", "state", "why"),
     [
@@ -169,6 +175,9 @@ def waits(reason: str, message: str = "", **more: Any) -> dict[str, Any]:
             "ended 3 times, the last time with 3 (Error)",
         ),
         (waits("CrashLoopBackOff", restartCount=1), State.WAITING, "CrashLoopBackOff"),
+        (crashed(4, "00:15"), State.WAITING, "CrashLoopBackOff"),  # its database may be late
+        (crashed(5, "00:31"), State.FAILED, "ended 5 times, the last time with 1 (Error)"),
+        (crashed(2, "04:00"), State.WAITING, "CrashLoopBackOff"),
         (
             {
                 "conditions": [
