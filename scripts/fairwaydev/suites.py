@@ -37,7 +37,7 @@ class Suite:
     also: tuple[str, ...] = ()  # a second run: the unit tests that need a server
 
 
-_ALONE = ("-n2", "-p", "no:schemathesis", "-m", "not postgres and not docker and not client")
+_ALONE = ("-p", "no:schemathesis", "-m", "not postgres and not docker and not client")
 
 SUITES: dict[str, Suite] = {
     "lint": Suite(
@@ -51,9 +51,11 @@ SUITES: dict[str, Suite] = {
             ("lint-imports", "--no-logo"),
         ),
     ),
-    "unit": Suite("functions and chapters alone", ("tests/unit",), options=_ALONE),
+    "unit": Suite("functions and chapters alone", ("tests/unit",), options=("-n3", *_ALONE)),
     "compat": Suite(
-        "the unit tests on the machine's other interpreters", ("tests/unit",), options=_ALONE
+        "the unit tests on the machine's other interpreters",
+        ("tests/unit",),
+        options=("-n2", *_ALONE),
     ),
     "simulation": Suite(
         "the whole system in virtual time under faults", ("tests/simulation",), options=("-n2",)

@@ -2,7 +2,7 @@
 
 A client may send a body in pieces of 16 KB. A server that has threads of its own wakes the loop
 for each: two switches between threads, a lock and a few system calls for 16 KB. Here the server's
-thread puts pieces together itself, and the loop is woken for every 128 KiB, or after 5 ms.
+thread puts pieces together itself, and the loop is woken for every 512 KiB, or after 20 ms.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from fairway.kit.loop import Inline, ServerLoop
 
-ENOUGH: Final = 128 * 1024
+ENOUGH: Final = 512 * 1024
 MOST: Final = 1024 * 1024
-PAUSE_S: Final = 0.005
+PAUSE_S: Final = 0.02
 
 
 class Disconnected(Exception):
