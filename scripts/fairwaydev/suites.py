@@ -1,6 +1,7 @@
 """scripts/test [SUITE...] [pytest's options]: runs suites and sets up what they need.
 
-Without a name: all of them, two at a time. Options after the names go to pytest:
+Without a name: all of them, those that keep every core busy one by one, then the others two at a
+time. Options after the names go to pytest:
 `scripts/test unit -k queue`, `scripts/test simulation --seeds 1000`; `--jobs N` before the names
 says how many run at once. The last line is `N passed, N failed`.
 """
@@ -12,7 +13,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ SUITES: dict[str, Suite] = {
     "lint": Suite(
         "formatting, lint, types, import contracts, the shape of files",
         paths=("tests/house",),
+        options=("-n2",),
         checks=(
             ("ruff", "format", "--check", "--quiet", "."),
             ("ruff", "check", "--quiet", "."),
@@ -109,8 +111,10 @@ SUITES: dict[str, Suite] = {
 
 _AT_ONCE = min(2, os.cpu_count() or 1)
 _SHARED = frozenset({"docker", "postgres"})  # one for all suites; the rest each finds by itself
-# The longest first, so that none is left alone at the end; what a person waits for before them.
-_LONGEST = ("lint", "kubernetes", "e2e", "unit", "delivery")
+# These keep every core busy by themselves, one after another; they are what a person waits for.
+_WHOLE_MACHINE = ("lint", "unit", "simulation", "compat")
+# The others wait for much: beside each other, the longest first, so that none ends long after all.
+_LONGEST = ("kubernetes", "e2e", "protocol", "delivery")
 
 
 @dataclass
@@ -289,6 +293,13 @@ def _one_by_one(asked: Asked, services: Services, done: Callable[[Result], None]
         done(run_suite(name, services, asked.extra))
 
 
+def in_turn(names: Sequence[str], jobs: int) -> list[tuple[list[str], int]]:
+    """What is begun together, in the order in which it is begun, and how many run at once."""
+    alone = [name for name in _WHOLE_MACHINE if name in names]
+    others = sorted({*names} - {*alone}, key=[*_LONGEST, *SUITES].index)
+    return [(found, count) for found, count in ((alone, 1), (others, jobs)) if found]
+
+
 def _side_by_side(asked: Asked, services: Services, done: Callable[[Result], None]) -> None:
     """Each in a process of its own, which finds the services that all share in its environment."""
 
@@ -307,9 +318,9 @@ def _side_by_side(asked: Asked, services: Services, done: Callable[[Result], Non
         module = [sys.executable, "-m", "fairwaydev.suites"]
         return [*module, "--report", report, name, *asked.extra]
 
-    begun = sorted(asked.names, key=[*_LONGEST, *SUITES].index)
     ready = lambda name: "native" not in SUITES[name].needs or native.is_built()  # noqa: E731
-    lanes.run(lanes.Plan(begun, asked.jobs, command, prepare, ready, ended))
+    for names, count in in_turn(asked.names, asked.jobs):
+        lanes.run(lanes.Plan(names, count, command, prepare, ready, ended))
 
 
 def _run(asked: Asked, results: list[Result]) -> None:

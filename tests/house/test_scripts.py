@@ -141,3 +141,14 @@ def test_what_a_script_starts_inherits_nothing_of_the_way_in(package: str) -> No
     ).stdout.split()
     assert left
     assert not way.keys() & set(left)
+
+
+def test_suites_that_keep_all_cores_busy_run_one_by_one_before_the_others(
+    suites: ModuleType,
+) -> None:
+    first, then = suites.in_turn([*suites.SUITES], 2)
+    assert first == (["lint", "unit", "simulation", "compat"], 1)
+    names, count = then
+    assert (names[:2], count) == (["kubernetes", "e2e"], 2)
+    assert sorted([*first[0], *names]) == sorted(suites.SUITES)
+    assert suites.in_turn(["e2e", "oci"], 3) == [(["e2e", "oci"], 3)]
