@@ -164,9 +164,10 @@ def test_suites_beside_each_other_are_found_and_counted(
     monkeypatch.setattr(lanes, "run", ran)
     results: list[Any] = []
     suites._side_by_side(suites._arguments([]), None, results.append)
-    (plan,) = planned
-    assert sorted(plan.names) == sorted(suites.SUITES)
-    assert set(plan.names[: len(suites._LONGEST)]) == set(suites._LONGEST)
+    first, plan = planned
+    assert (first.names, first.count) == ([*suites._WHOLE_MACHINE], 1)
+    assert sorted([*first.names, *plan.names]) == sorted(suites.SUITES)
+    assert plan.names[: len(suites._LONGEST)] == [*suites._LONGEST]
     assert [one.suite for one in results if not one.good] == ["unit"]
     command = [str(word) for word in plan.command("oci", Path("report"))]
     asked = suites._arguments(command[command.index("fairwaydev.suites") + 1 :])
