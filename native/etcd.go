@@ -57,7 +57,7 @@ func etcdConfig(args []string) (*embed.Config, error) {
 	}
 	address, err := url.Parse(*client)
 	if err != nil || address.Scheme != "https" {
-		return nil, fmt.Errorf("--listen-client-url %s is not https", *client)
+		return nil, fmt.Errorf("--listen-client-url %s is not an https URL", *client)
 	}
 	config := embed.NewConfig()
 	config.Name = "fairway"

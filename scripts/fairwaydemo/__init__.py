@@ -4,8 +4,4 @@
 `make demo-pipelines`: three services from push to image, and a pipeline that deploys them itself.
 """
 
-import os
-
-# The way in needed them; what is started from here must not inherit them.
-os.environ.pop("PYTHONPATH", None)
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+import fairwaydev  # noqa: F401 nobody inherits what the way in needed: it takes that away

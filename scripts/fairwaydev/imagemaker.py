@@ -213,11 +213,12 @@ def _unpack(archive: Path, folder: Path) -> None:
     """The index and the blobs, and nothing else (Debian 12's Python has no filters of its own)."""
     with tarfile.open(archive) as held:
         for entry in held:
-            if entry.isreg() and _IN_ARCHIVE.fullmatch(entry.name):
+            wanted = entry.isreg() and _IN_ARCHIVE.fullmatch(entry.name)
+            if wanted and (content := held.extractfile(entry)):
                 target = folder / entry.name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with target.open("wb") as out:
-                    shutil.copyfileobj(held.extractfile(entry) or io.BytesIO(), out)
+                    shutil.copyfileobj(content, out)
 
 
 def _blob(root: Path, digest: str) -> Path:

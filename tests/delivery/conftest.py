@@ -24,22 +24,11 @@ ACTOR = Actor(manager="delivery-tests")
 TIMEOUT_S = 400
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The first test pays for the start of the servers.
-
-    What is the same on each database by the store's own tests is tried on SQLite; a voyage, what
-    restarts and what two processes share on both.
-    """
-    ours = [item for item in items if Path(__file__).parent in item.path.parents]
-    once = [
-        item
-        for item in ours
-        if item.get_closest_marker("postgres") and not item.get_closest_marker("each_database")
-    ]
-    for item in ours:
-        item.add_marker(pytest.mark.timeout(TIMEOUT_S))
-    config.hook.pytest_deselected(items=once)
-    items[:] = [item for item in items if item not in once]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test pays for the start of the servers."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
 
 
 class _Thread:

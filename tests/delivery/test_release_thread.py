@@ -44,7 +44,6 @@ async def town(
 GATE = {"all": [{"soak": {"duration": "1s"}}, {"approval": {"count": 1}}]}
 
 
-@pytest.mark.each_database
 async def test_a_candidate_goes_to_production_with_somebody_elses_approval(town: Town) -> None:
     await town.deliver(production={"gates": GATE})
     async with town.running(stand_in(town)):

@@ -60,7 +60,6 @@ def _lives() -> Iterator[float | None]:
     yield None
 
 
-@pytest.mark.each_database
 async def test_restarts_anywhere_come_to_the_same_end(town: Town) -> None:
     await town.deliver()
     first = await town.candidate()

@@ -51,7 +51,6 @@ async def town(
     await made.end()
 
 
-@pytest.mark.each_database
 async def test_a_canary_that_fails_is_reverted_and_a_person_rolls_back(
     town: Town, tmp_path: Path
 ) -> None:

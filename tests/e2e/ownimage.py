@@ -13,7 +13,10 @@ import tarfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_GOES_IN = ("src", "native", "requirements", "scripts/fairwaydev", "pyproject.toml", "README.md")
+_GOES_IN = (
+    "src", "native", "requirements", "scripts/fairwaydev",
+    "pyproject.toml", "README.md", "LICENSE", "NOTICE",
+)  # fmt: skip
 _LEFT_OUT = {"__pycache__"}
 
 

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -191,10 +192,10 @@ def _deepen(ours: socket.socket) -> None:
     """Let the kernel hold what git reads within a few hundredths of a second: we are woken some
     twenty times for 50 MB instead of some hundreds. Who is not root gets as much as all may have.
     """
-    for option in (_SO_SNDBUFFORCE, socket.SO_SNDBUF):
-        with contextlib.suppress(OSError):
-            ours.setsockopt(socket.SOL_SOCKET, option, _DEEP)
-            return
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _DEEP)
+    if sys.platform == "linux":
+        with contextlib.suppress(PermissionError):
+            ours.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _DEEP)
 
 
 def _yield_to_others(pid: int) -> None:

@@ -1,8 +1,8 @@
 """SQLAlchemy's SQLite, with transactions that begin where SQLAlchemy says so.
 
 Python's driver would begin one at the first change only: what was read before it would be of
-another moment. A dialect does that for a fifth of what a listener costs, which every statement
-would have to be shown to.
+another moment. A dialect begins it, not a listener: to that one every statement would have to be
+shown.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class Dialect(SQLiteDialect_pysqlite):
 
 def will_write(db: Connection) -> None:
     """The next transaction of this connection writes: it waits for others' at its beginning, and
-    never fails in its midst because another has written meanwhile. PostgreSQL takes no notice."""
+    never fails in its midst because another has written meanwhile. PostgreSQL takes no notice.
+    """
     db.info[_WRITES] = True
 
 

@@ -14,6 +14,7 @@ from fairway.cluster.pki import leaves
 PATHS = layout(Path("/d"), "local")
 PLAN = plan.choose("one", "local", [])
 STARTS = {one.name: one for one in commands.starts(PATHS, PLAN, "/n", "/c", extras=True)}
+SOONER = {"ReduceDefaultCrashLoopBackOffDecay": True}
 
 
 def flags(name: str) -> dict[str, str]:
@@ -39,11 +40,16 @@ def test_the_kubelet_answers_at_the_nodes_address_alone_and_to_nobody_unknown() 
     assert config["authentication"]["anonymous"] == {"enabled": False}
     assert config["authorization"] == {"mode": "Webhook"}
     assert config["cgroupRoot"] == f"/{PLAN.cgroup}"
-    assert config["featureGates"]["KubeletInUserNamespace"] is True
+    assert config["featureGates"] == {**SOONER, "KubeletInUserNamespace": True}
     assert config["maxPods"] >= 250
     assert "readOnlyPort" not in config
-    usual = yaml.safe_load(files.kubelet(PATHS, PLAN, confined=False))
-    assert "KubeletInUserNamespace" not in usual["featureGates"]
+    assert yaml.safe_load(files.kubelet(PATHS, PLAN, confined=False))["featureGates"] == SOONER
+
+
+def test_what_crashes_is_restarted_soon_at_first_and_every_five_minutes_at_last() -> None:
+    config = yaml.safe_load(files.kubelet(PATHS, PLAN, confined=False))
+    assert config["featureGates"]["ReduceDefaultCrashLoopBackOffDecay"] is True
+    assert config["crashLoopBackOff"] == {"maxContainerRestartPeriod": "300s"}
 
 
 def test_pods_get_addresses_of_the_plan_and_their_leases_lie_with_the_cluster() -> None:

@@ -94,5 +94,5 @@ def test_a_beginning_that_fails_is_told_as_the_database_that_does_not_answer(
 
 
 def test_no_statement_is_shown_to_a_listener(database: Database) -> None:
-    """One listener of an engine makes each statement of all chapters a tenth slower."""
+    """One listener of an engine costs each statement of all chapters time."""
     assert not database.engine._has_events
