@@ -134,7 +134,7 @@ def start(
             _starting_file(data).unlink(missing_ok=True)
             return found
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(0.05)
+            child.wait(0.1)
     missing = unready()
     child.terminate()
     why = f"it was not ready within {timeout_s:g} s" + (f" ({missing})" if missing else "")

@@ -10,6 +10,7 @@ import click
 
 from fairway.cli import output
 from fairway.cli.session import Session, confirm, yes_option
+from fairway.kit.lasting import lasting
 
 if TYPE_CHECKING:
     from fairway.boot.lifecycle import Up
@@ -175,7 +176,8 @@ def down(*, data: Path | None, purge: bool, yes: bool) -> None:
 @serving
 def serve(*, data: Path | None, roles: tuple[str, ...], **options: Any) -> None:
     """Run one or more roles in the foreground, until SIGTERM."""
-    from fairway.boot import lifecycle
+    with lasting():
+        from fairway.boot import lifecycle
 
     lifecycle.serve(settings_of(data, roles, **options))
 

@@ -53,21 +53,20 @@ class Api:
     ) -> None:
         import httpx  # noqa: PLC0415 100 ms that --help must not pay
 
+        from fairway.kit import trust  # noqa: PLC0415 as above
+
         self.url = url.rstrip("/")
         self._wait = wait
         self._httpx = httpx
         headers = {"Accept": "application/json", "User-Agent": "fairway"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        verify: Any = True
-        if ca:
-            verify = trusting(ca)
         self._client = httpx.Client(
             base_url=f"{self.url}/api/v1",
             headers=headers,
             timeout=timeout_s,
             transport=transport,
-            verify=verify,
+            verify=trusting(ca) if ca else trust.for_address(self.url),
             trust_env=not _is_local(self.url),
         )
 

@@ -25,7 +25,7 @@ from msgspec import Struct
 from fairway.docker import addresses as pick
 from fairway.docker import daemon_files, daemon_host, firewall, interfaces
 from fairway.docker.daemon_files import Layout, State
-from fairway.kit import processes
+from fairway.kit import processes, trust
 from fairway.model.errors import Unavailable
 
 SYSTEM_HOST: Final = "unix:///var/run/docker.sock"
@@ -49,9 +49,10 @@ class Engine(Struct, frozen=True):
 def client(host: str, seconds: float = 10.0) -> httpx.Client:
     """A plain client for an Engine's API at `unix://...` or `tcp://...`."""
     if host.startswith("unix://"):
-        transport = httpx.HTTPTransport(uds=host.removeprefix("unix://"))
+        transport = httpx.HTTPTransport(uds=host.removeprefix("unix://"), verify=trust.nobody())
         return httpx.Client(transport=transport, base_url="http://docker", timeout=seconds)
-    return httpx.Client(base_url=host.replace("tcp://", "http://", 1), timeout=seconds)
+    url = host.replace("tcp://", "http://", 1)
+    return httpx.Client(base_url=url, timeout=seconds, verify=trust.for_address(url))
 
 
 def ask(host: str, *, ours: bool = False) -> Engine | None:

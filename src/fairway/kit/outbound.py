@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from fairway.kit import trust
 from fairway.kit.aio import blocking
 from fairway.kit.net import is_link_local
 from fairway.model.errors import InvalidInput, Unavailable
@@ -45,10 +46,11 @@ async def send(
     """
     import httpx  # noqa: PLC0415 few processes send any
 
+    trusted = await blocking(trust.for_address, url) if verify else False
     hooks = {"request": [refuse_link_local]}
     try:
         async with (
-            httpx.AsyncClient(verify=verify, timeout=seconds, event_hooks=hooks) as client,
+            httpx.AsyncClient(verify=trusted, timeout=seconds, event_hooks=hooks) as client,
             client.stream(method, url, headers=dict(headers), content=body) as got,
         ):
             data = b""

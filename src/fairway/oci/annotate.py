@@ -11,12 +11,12 @@ import base64
 import hashlib
 import json
 import re
-import ssl
 from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx
 
+from fairway.kit import trust
 from fairway.kit.net import is_loopback
 from fairway.kit.secret import Secret
 from fairway.model.errors import InvalidInput, Unavailable
@@ -74,8 +74,8 @@ def client(
     """A client of one registry. This machine's own needs no certificate, as engines have it, nor
     one that may be `insecure`.
     """
-    trust = False if insecure or is_loopback(host) else ssl.create_default_context()
-    return httpx.AsyncClient(auth=Account(auth), timeout=timeout_s, trust_env=False, verify=trust)
+    trusted = False if insecure or is_loopback(host) else trust.authorities()
+    return httpx.AsyncClient(auth=Account(auth), timeout=timeout_s, trust_env=False, verify=trusted)
 
 
 async def base_url(http: httpx.AsyncClient, host: str, *, insecure: bool) -> str:

@@ -15,6 +15,7 @@ import httpx
 import msgspec
 
 from fairway.client.problems import error_of
+from fairway.kit import trust
 from fairway.kit.secret import Secret
 from fairway.model.errors import Unavailable
 from fairway.pipeline.dispatch import Lease, Orders, Runner, StageReport, StepReport
@@ -41,7 +42,6 @@ class HttpDispatch:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._url = url.rstrip("/")
-        verify: Any = ssl.create_default_context(cafile=ca) if ca else True
         self._client = httpx.AsyncClient(
             base_url=f"{self._url}/api/v1/dispatch",
             headers={
@@ -51,7 +51,7 @@ class HttpDispatch:
             },
             timeout=_TIMEOUT_S,
             transport=transport,
-            verify=verify,
+            verify=ssl.create_default_context(cafile=ca) if ca else trust.for_address(url),
         )
 
     async def __aenter__(self) -> HttpDispatch:

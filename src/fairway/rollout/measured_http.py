@@ -5,13 +5,13 @@ The server's half is `api/traffic.py`; `testing/contracts/traffic.py` holds both
 
 from __future__ import annotations
 
-import ssl
 from typing import Final
 
 import httpx
 import msgspec
 
 from fairway.client.problems import error_of
+from fairway.kit import trust
 from fairway.kit.net import is_loopback
 from fairway.kit.secret import Secret
 from fairway.model.errors import FairwayError, Unavailable
@@ -33,7 +33,7 @@ class HttpTraffic:
             headers={"Authorization": f"Bearer {token.reveal()}", "User-Agent": "fairway"},
             timeout=_TIMEOUT_S,
             transport=transport,
-            verify=ssl.create_default_context(),
+            verify=trust.for_address(self._url),
             trust_env=not is_loopback(httpx.URL(self._url).netloc.decode()),
         )
 

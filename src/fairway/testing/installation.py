@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 from fairway.client.http import Api
 from fairway.client.wire.build import Build
 from fairway.client.wire.repository import Repository
+from fairway.kit import trust
 from fairway.kit.net import free_port
 from fairway.model.errors import FairwayError
 from fairway.settings import local_environment
@@ -98,8 +99,9 @@ class Installation:
         assert self.process is not None
         if self.process.poll() is not None:
             return True
+        url, nobody = f"{self.url}/readyz", trust.nobody()
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=5, trust_env=False).is_success
+            return httpx.get(url, timeout=5, trust_env=False, verify=nobody).is_success
         except httpx.HTTPError:
             return False
 

@@ -11,6 +11,7 @@ from typing import Final
 import httpx
 from msgspec import Struct
 
+from fairway.kit import trust
 from fairway.model.errors import Unavailable
 
 _DEADLINE_S: Final = 5.0
@@ -37,7 +38,7 @@ class Admin:
 
     def __init__(self, socket: Path) -> None:
         transport = httpx.AsyncHTTPTransport(
-            uds=str(socket), limits=httpx.Limits(max_connections=4)
+            uds=str(socket), limits=httpx.Limits(max_connections=4), verify=trust.nobody()
         )
         self._http = httpx.AsyncClient(
             transport=transport, base_url="http://envoy", timeout=_DEADLINE_S, trust_env=False

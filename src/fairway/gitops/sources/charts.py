@@ -18,6 +18,7 @@ from fairway.gitops import revisions
 from fairway.gitops.credentials import Lookup, bare
 from fairway.gitops.source import Source, Tree
 from fairway.gitops.sources.archives import MemoryTree, unpacked
+from fairway.kit import trust
 from fairway.kit.aio import blocking
 from fairway.kit.outbound import refuse_link_local
 from fairway.model.errors import Forbidden, InvalidInput, NotFound, TooLarge, Unavailable
@@ -166,7 +167,7 @@ class ChartSources:
             async with httpx.AsyncClient(
                 auth=auth,
                 timeout=_SECONDS,
-                verify=not known.insecure,
+                verify=False if known.insecure else await blocking(trust.authorities),
                 follow_redirects=True,
                 event_hooks={"request": [refuse_link_local]},
             ) as http:

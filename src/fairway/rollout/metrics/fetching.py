@@ -12,7 +12,6 @@ import asyncio
 import ipaddress
 import re
 import socket
-import ssl
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
@@ -20,6 +19,7 @@ from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
+from fairway.kit import trust
 from fairway.kit.aio import blocking
 from fairway.kube.client import Kube
 from fairway.model.errors import FairwayError, Forbidden, InvalidInput, TooLarge, Unavailable
@@ -130,7 +130,7 @@ class Fetcher:
         import httpx  # noqa: PLC0415 see `_once`
 
         if verify not in self._clients:
-            trusted = await blocking(ssl.create_default_context) if verify else False
+            trusted = await blocking(trust.authorities) if verify else False
             # No proxy of this machine's: it would look names up itself, and what is checked is
             # what is asked. No deadline: `fetch` has one.
             made = httpx.AsyncClient(verify=trusted, timeout=None, trust_env=False)  # noqa: S113
