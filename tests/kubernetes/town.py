@@ -300,7 +300,7 @@ def busy(name: str, namespace: str) -> list[dict[str, Any]]:
     [container] = deployment["spec"]["template"]["spec"]["containers"]
     container["command"] = ["sh", "-c", "while :; do :; done"]
     del container["readinessProbe"]
-    container["resources"] = {"requests": {"cpu": "10m"}, "limits": {"cpu": "20m"}}
+    container["resources"] = {"requests": {"cpu": "5m"}, "limits": {"cpu": "10m"}}
     resource = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}
     scaler = {
         "apiVersion": "autoscaling/v2",

@@ -19,7 +19,7 @@ PATHS = (
     "/films",
 )
 VISITORS = 4
-PAUSE_S = 0.05
+PAUSE_S = 0.1
 PATIENCE_S = 10.0
 
 
