@@ -1,4 +1,4 @@
-"""Suites beside each other: most wait for something much of their time, and two wait at once.
+"""Suites beside each other: most wait for something much of their time.
 
 Each runs in a process of its own. What it prints is shown whole when it has ended; meanwhile a
 line every minute tells how far each is.

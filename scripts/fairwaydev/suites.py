@@ -1,7 +1,7 @@
 """scripts/test [SUITE...] [pytest's options]: runs suites and sets up what they need.
 
-Without a name: all of them, those that keep every core busy one by one, then the others two at a
-time. Options after the names go to pytest:
+Without a name: all of them, those that keep every core busy one by one, then the others three at
+a time. Options after the names go to pytest:
 `scripts/test unit -k queue`, `scripts/test simulation --seeds 1000`; `--jobs N` before the names
 says how many run at once. The last line is `N passed, N failed`.
 """
@@ -36,6 +36,7 @@ class Suite:
     minutes: int = 30
     checks: tuple[tuple[str, ...], ...] = ()
     also: tuple[str, ...] = ()  # a second run: the unit tests that need a server
+    apart: tuple[str, ...] = ()  # files that run beside its other ones, where suites do
 
 
 _ALONE = ("-p", "no:schemathesis", "-m", "not postgres and not docker and not client")
@@ -83,6 +84,7 @@ SUITES: dict[str, Suite] = {
         ("tests/e2e",),
         ("clients", "images", "postgres", "docker", "kubernetes", "native"),
         minutes=60,
+        apart=("test_voyage.py", "test_demo.py"),
     ),
     "crash": Suite("Fairway killed at random moments", ("tests/crash",), ("docker",)),
     "native": Suite(
@@ -109,11 +111,12 @@ SUITES: dict[str, Suite] = {
     ),
 }
 
-_AT_ONCE = min(2, os.cpu_count() or 1)
+_AT_ONCE = 3 if (os.cpu_count() or 1) > 1 else 1
 _SHARED = frozenset({"docker", "postgres"})  # one for all suites; the rest each finds by itself
 # These keep every core busy by themselves, one after another; they are what a person waits for.
 _WHOLE_MACHINE = ("lint", "unit", "simulation", "compat")
-# The others wait for much: beside each other, the longest first, so that none ends long after all.
+# The others wait for much: three beside each other keep two cores busy. The longest are begun
+# first, so that none ends long after all.
 _LONGEST = ("kubernetes", "e2e", "protocol", "delivery")
 
 
@@ -300,27 +303,60 @@ def in_turn(names: Sequence[str], jobs: int) -> list[tuple[list[str], int]]:
     return [(found, count) for found, count in ((alone, 1), (others, jobs)) if found]
 
 
+def in_parts(names: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
+    """The runs that these suites are: of each by its name, the suite and what chooses its tests."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for name in names:
+        found[name] = (name, [])
+        if files := " or ".join(SUITES[name].apart):
+            found[name] = (name, ["-k", f"not ({files})"])
+            found[f"{name}, the long ones"] = (name, ["-k", files])
+    return found
+
+
+def together(results: Sequence[Result]) -> Result:
+    """What the parts of one suite came to."""
+    return Result(
+        results[0].suite,
+        passed=sum(one.passed for one in results),
+        failed=sum(one.failed for one in results),
+        skipped=sum(one.skipped for one in results),
+        seconds=max(one.seconds for one in results),
+        trouble=next((one.trouble for one in results if one.trouble), ""),
+    )
+
+
 def _side_by_side(asked: Asked, services: Services, done: Callable[[Result], None]) -> None:
     """Each in a process of its own, which finds the services that all share in its environment."""
+    came: dict[str, list[Result]] = {}
+    parts: dict[str, tuple[str, list[str]]] = {}
 
-    def prepare(name: str) -> dict[str, str]:
+    def prepare(part: str) -> dict[str, str]:
         env: dict[str, str] = {}
-        for need in _SHARED.intersection(SUITES[name].needs):
+        for need in _SHARED.intersection(SUITES[parts[part][0]].needs):
             with contextlib.suppress(Failed, OSError):  # its own process says so
                 env.update(services.provide(need))
         return env
 
-    def ended(name: str, word: dict[str, Any] | None) -> None:
-        lost = Result(name, failed=1, trouble="its process ended without a word")
-        done(Result(**word) if word else lost)
+    def ended(part: str, word: dict[str, Any] | None) -> None:
+        name = parts[part][0]
+        lost = Result(name, failed=1, trouble=f"the process of {part} ended without a word")
+        came.setdefault(name, []).append(Result(**word) if word else lost)
+        if len(came[name]) == sum(suite == name for suite, _ in parts.values()):
+            done(together(came[name]))
 
-    def command(name: str, report: Path) -> list[str | Path]:
+    def command(part: str, report: Path) -> list[str | Path]:
+        name, chosen = parts[part]
         module = [sys.executable, "-m", "fairwaydev.suites"]
-        return [*module, "--report", report, name, *asked.extra]
+        return [*module, "--report", report, name, *chosen, *asked.extra]
 
-    ready = lambda name: "native" not in SUITES[name].needs or native.is_built()  # noqa: E731
+    def ready(part: str) -> bool:
+        return "native" not in SUITES[parts[part][0]].needs or native.is_built()
+
     for names, count in in_turn(asked.names, asked.jobs):
-        lanes.run(lanes.Plan(names, count, command, prepare, ready, ended))
+        # Who chooses tests chooses from whole suites: a part may have none of them.
+        parts = {name: (name, []) for name in names} if asked.extra else in_parts(names)
+        lanes.run(lanes.Plan([*parts], count, command, prepare, ready, ended))
 
 
 def _run(asked: Asked, results: list[Result]) -> None:

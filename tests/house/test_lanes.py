@@ -166,10 +166,50 @@ def test_suites_beside_each_other_are_found_and_counted(
     suites._side_by_side(suites._arguments([]), None, results.append)
     first, plan = planned
     assert (first.names, first.count) == ([*suites._WHOLE_MACHINE], 1)
-    assert sorted([*first.names, *plan.names]) == sorted(suites.SUITES)
-    assert plan.names[: len(suites._LONGEST)] == [*suites._LONGEST]
+    long = "e2e, the long ones"
+    assert sorted([*first.names, *plan.names]) == sorted([*suites.SUITES, long])
+    assert [name for name in plan.names if name != long][: len(suites._LONGEST)] == [
+        *suites._LONGEST
+    ]
     assert [one.suite for one in results if not one.good] == ["unit"]
     command = [str(word) for word in plan.command("oci", Path("report"))]
     asked = suites._arguments(command[command.index("fairwaydev.suites") + 1 :])
     assert (asked.names, asked.report, asked.jobs) == (["oci"], Path("report"), 1)
     assert json.dumps(suites.asdict(suites.Result("oci")))
+
+
+def test_the_parts_of_a_suite_have_each_of_its_tests_once_and_count_together(
+    lanes: ModuleType,
+) -> None:
+    suites = importlib.import_module("fairwaydev.suites")
+    parts = suites.in_parts(["e2e", "oci"])
+    assert [name for name, _ in parts.values()] == ["e2e", "e2e", "oci"]
+    others, few = (collected(words) for name, words in parts.values() if name == "e2e")
+    assert {one.partition("::")[0].rpartition("/")[2] for one in few} == {
+        *suites.SUITES["e2e"].apart
+    }
+    assert not few & others
+    assert few | others == collected([])
+    summed = suites.together(
+        [suites.Result("e2e", 3, 0, 1, 9.0), suites.Result("e2e", 2, 1, 0, 7.0, "lost")]
+    )
+    assert summed == suites.Result("e2e", 5, 1, 1, 9.0, "lost")
+
+
+def collected(words: list[str]) -> set[str]:
+    """The tests of e2e that pytest would run."""
+    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", *words, "tests/e2e"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {line for line in done.stdout.splitlines() if "::" in line}
+
+
+def test_tests_that_somebody_chose_are_chosen_from_whole_suites(
+    lanes: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suites = importlib.import_module("fairwaydev.suites")
+    planned: list[Any] = []
+    monkeypatch.setattr(lanes, "run", planned.append)
+    asked = suites._arguments(["--jobs", "3", "e2e", "oci", "-k", "git"])
+    suites._side_by_side(asked, None, list)
+    assert planned[0].names == ["e2e", "oci"]
