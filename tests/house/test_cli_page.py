@@ -40,3 +40,13 @@ def test_the_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_command_that_asks_a_server_imports_no_other_command_line() -> None:
+    code = (
+        "import sys, fairway.client.http; fairway.client.http.Api('http://127.0.0.1:1', '');"
+        " assert 'httpx' in sys.modules;"
+        " bad = {'rich', 'pygments'} & set(sys.modules); sys.exit(repr(bad) if bad else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
