@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import text
 
+from fairway.kit.garbage import look_seldom
 from fairway.store.database import Database, sqlite_url
 from fairway.store.schema import metadata
 from fairway.testing.databases import QuickDatabase
@@ -33,6 +35,13 @@ def pytest_make_parametrize_id(val: object) -> None:
     run would each know the test by another name."""
     if isinstance(val, bytes) and val.startswith(_GZIP) and len(val) > len(_GZIP):
         raise pytest.UsageError("a gzip is among a test's parameters: give it a name (ids=...)")
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays: no look for garbage goes through it again, some thousand times."""
+    look_seldom()
+    gc.collect()
+    gc.freeze()
 
 
 POSTGRES = os.environ.get("FAIRWAY_TEST_POSTGRES", "")

@@ -117,7 +117,7 @@ _SHARED = frozenset({"docker", "postgres"})  # one for all suites; the rest each
 _WHOLE_MACHINE = ("lint", "unit", "simulation", "compat")
 # The others wait for much: three beside each other keep two cores busy. The longest are begun
 # first, so that none ends long after all.
-_LONGEST = ("kubernetes", "e2e", "protocol", "delivery")
+_LONGEST = ("kubernetes", "e2e", "protocol", "delivery", "native")  # native: without warm caches
 
 
 @dataclass

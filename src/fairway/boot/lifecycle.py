@@ -26,7 +26,6 @@ from fairway.boot import backup, machines, process
 from fairway.boot.opening import INSTALLATION, open_database, token_file
 from fairway.boot.process import Running
 from fairway.kit import journal, loop
-from fairway.kit.lasting import lasting
 from fairway.model.errors import Conflict, FairwayError, Forbidden, Unavailable
 from fairway.settings import Settings
 from fairway.store import settings as stored
@@ -213,8 +212,7 @@ def restore_from(settings: Settings, path: Path, say: Say) -> None:
 
 
 async def _serve(settings: Settings, holder: str) -> None:
-    with lasting():
-        from fairway.boot import gateway, remote, running  # noqa: PLC0415 Litestar, granian: not for `up`, `down`
+    from fairway.boot import gateway, remote, running  # noqa: PLC0415 Litestar, granian: not for `up`, `down`
 
     running_loop = asyncio.get_running_loop()
     task = asyncio.current_task()

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import click
 
 from fairway import __version__
+from fairway.kit.garbage import look_seldom
 from fairway.model.errors import FairwayError, Unavailable
 
 INTERRUPTED: Final = 130
@@ -247,6 +248,7 @@ def _clean(text: str) -> str:
 
 def main() -> None:
     """The entry of the program."""
+    look_seldom()
     sys.exit(run())
 
 

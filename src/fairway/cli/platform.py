@@ -10,7 +10,6 @@ import click
 
 from fairway.cli import output
 from fairway.cli.session import Session, confirm, yes_option
-from fairway.kit.lasting import lasting
 
 if TYPE_CHECKING:
     from fairway.boot.lifecycle import Up
@@ -176,8 +175,7 @@ def down(*, data: Path | None, purge: bool, yes: bool) -> None:
 @serving
 def serve(*, data: Path | None, roles: tuple[str, ...], **options: Any) -> None:
     """Run one or more roles in the foreground, until SIGTERM."""
-    with lasting():
-        from fairway.boot import lifecycle
+    from fairway.boot import lifecycle
 
     lifecycle.serve(settings_of(data, roles, **options))
 

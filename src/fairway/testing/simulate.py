@@ -20,6 +20,7 @@ import traceback
 from pathlib import Path
 
 from fairway.kit import clock
+from fairway.kit.garbage import look_seldom
 from fairway.store.database import Database, sqlite_url
 from fairway.store.schema import metadata
 from fairway.testing import bites, verdict
@@ -143,6 +144,7 @@ def main() -> int:
     parser.add_argument("--bite", choices=sorted(bites.ALL), help="break the product on purpose")
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
+    look_seldom()
     began = time.perf_counter()
     with bites.bitten(asked.bite):
         problem = simulate(asked.first, asked.count)

@@ -22,6 +22,7 @@ from unittest import mock
 from msgspec.structs import replace
 
 from fairway.kit import clock
+from fairway.kit.garbage import look_seldom
 from fairway.testing.simulate import fast_folder, make_template
 from fairway.testing.virtual import VirtualLoop
 from fairway.testing.voyage import bites
@@ -154,6 +155,7 @@ def main() -> int:
     parser.add_argument("--bite", choices=sorted(bites.ALL), help="break the product on purpose")
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
+    look_seldom()
     began = time.perf_counter()
     with bites.bitten(asked.bite):
         problem = sail(asked.first, asked.count, bites.COURSES.get(asked.bite))
