@@ -58,7 +58,7 @@ SUITES: dict[str, Suite] = {
     "compat": Suite(
         "the unit tests on the machine's other interpreters",
         ("tests/unit",),
-        options=("-n2", *_ALONE),
+        options=("-n3", *_ALONE),
     ),
     "simulation": Suite(
         "the whole system in virtual time under faults", ("tests/simulation",), options=("-n2",)

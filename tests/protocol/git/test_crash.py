@@ -29,6 +29,7 @@ async def test_a_push_and_a_clone_of_200_mb_need_constant_memory(
     await git("push", "-q", server.remote("tide/small"), "main")
     before = server.peak()
     await git("config", "core.compression", "0")
+    await git("config", "core.bigFileThreshold", "32m")  # the client looks for no deltas
     for number in range(4):
         (git.folder / f"big{number}").write_bytes(os.urandom(50 * MB))
     sha = await git.commit("big", {"x": "y"})
