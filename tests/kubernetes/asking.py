@@ -25,6 +25,7 @@ _KINDS = {
     "persistentvolumeclaims": (_CORE, True),
     "persistentvolumes": (_CORE, False),
     "nodes": (_CORE, False),
+    "namespaces": (_CORE, False),
     "deployments": (_APPS, True),
     "storageclasses": (_STORAGE, False),
     "gatewayclasses": (_GATEWAYS, False),

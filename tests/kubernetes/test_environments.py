@@ -56,8 +56,7 @@ ENDED = re.compile(r"container web ended [3-9] times, the last time with 3 \(Err
 
 def namespaces(cluster: Town) -> list[str]:
     """Those of environments."""
-    found = cluster.kubectl("get", "namespaces", "-o", "name").out.split()
-    return [name for name in found if name.startswith("namespace/env-")]
+    return [name for name in cluster.namespaces() if name.startswith("env-")]
 
 
 def tried(cluster: Town, files: dict[str, str], call: str = "true") -> tuple[Repository, Any]:
@@ -227,4 +226,4 @@ def test_a_person_starts_a_namespace_by_hand(cluster: Town) -> None:
         assert " | serving" in said
     finally:
         cluster.ok("environment", "down", *which)
-    eventually(lambda: "try-by-hand" not in cluster.kubectl("get", "namespaces").out)
+    eventually(lambda: "try-by-hand" not in cluster.namespaces())

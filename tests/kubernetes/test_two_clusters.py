@@ -35,7 +35,7 @@ def test_a_second_cluster_lives_beside_the_first_and_goes_without_a_trace(cluste
         ask = f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 {mine} 80"
         words = ("exec", pod["metadata"]["name"], "--", "sh", "-c", ask)
         assert "web-" not in cluster.kubectl(*words, cluster=SECOND, check=False).all
-        assert space not in cluster.kubectl("get", "namespaces", cluster=SECOND).out
+        assert space not in cluster.namespaces(SECOND)
 
         assert traces.of(paths, plan).devices
         cluster.ok("cluster", "delete", SECOND, "--yes")

@@ -324,7 +324,7 @@ def test_another_cluster_is_added_used_lost_and_removed(
         assert ("admin", "cluster.create", "cluster/far/-/namespaces/over-there") in audited(
             cluster
         )
-        assert "over-there" not in cluster.kubectl("get", "namespaces").out
+        assert "over-there" not in cluster.namespaces()
         secrets = cluster.get("secrets", "-n", "fairway-system", "-l",
                               "argocd.argoproj.io/secret-type=cluster")  # fmt: skip
         assert len(secrets["items"]) == 1

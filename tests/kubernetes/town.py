@@ -136,6 +136,11 @@ class Town(Ground):
             return asking.cluster(paths, plan, path)
         return self.kubectl("get", *words, "-o", "json", cluster=cluster).json()
 
+    def namespaces(self, cluster: str = "") -> list[str]:
+        """The names of all there are."""
+        found = self.get("namespaces", cluster=cluster)["items"]
+        return [one["metadata"]["name"] for one in found]
+
     def wait(self, kind: str, name: str, condition: str, namespace: str = "default") -> None:
         """`kubectl wait --for=CONDITION`, where the object need not be there yet."""
         wanted = condition.removeprefix("condition=")

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from fairway.boot import process
-from fairway.boot.opening import token_file
+from fairway.boot.local import token_file
 from fairway.client.http import Api
 from fairway.client.wire.cluster import Cluster, ClusterReach
 from fairway.client.wire.common import Page

@@ -7,13 +7,13 @@ import logging
 import os
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from fairway.access.tokens import Tokens
 from fairway.api.services import Parts
+from fairway.boot.local import wanted_here
 from fairway.client.wire.system import Component
-from fairway.cluster import ending, host
+from fairway.cluster import host
 from fairway.cluster.fleet import Fleet
 from fairway.cluster.onlooker import Onlooker
 from fairway.cluster.pulling import Pulling
@@ -21,7 +21,6 @@ from fairway.cluster.setting_up import Ground, Wanted
 from fairway.cluster.status import ClusterState, ClusterStatus
 from fairway.kit import clock
 from fairway.kit.aio import blocking
-from fairway.model.errors import Unavailable
 from fairway.native import programs
 from fairway.native.programs import Programs
 from fairway.settings import Settings, machine_arch, proxy_environment
@@ -33,22 +32,6 @@ _log = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
 Listen = Callable[[str], Coroutine[Any, Any, None]]
-
-
-def wanted_here(settings: Settings) -> bool:
-    """Whether this process keeps embedded clusters: by its roles and what it was told."""
-    if "controllers" not in settings.roles or settings.cluster.embedded == "off":
-        return False
-    return not (settings.cluster.kubeconfig and settings.cluster.embedded == "auto")
-
-
-def obstacle(settings: Settings) -> Unavailable | None:
-    """What keeps this machine from embedding a cluster that it shall have, and a start does not
-    mend by itself; None when there is nothing. Blocks.
-    """
-    found = host.obstacle() if wanted_here(settings) else None
-    mendable = found is not None and found.code == "cluster-programs-missing" and host.may_install()
-    return None if mendable else found
 
 
 def fleet(settings: Settings, installation: str, beside: Beside | None = None) -> Fleet | None:
@@ -157,8 +140,3 @@ def _shown(one: ClusterStatus) -> list[Component]:
         )
         found.append(component)
     return found
-
-
-def end_clusters(data: Path, say: Say, *, purge: bool) -> None:
-    """End every embedded cluster of a data directory. Blocks."""
-    ending.end_all(data.absolute(), say, remove=purge)

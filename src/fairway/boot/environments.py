@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
+from fairway.boot.local import toolbox_server
 from fairway.cluster import kubeconfig
 from fairway.cluster.clusters import Clusters
 from fairway.docker.client import Docker
@@ -17,7 +18,6 @@ from fairway.kube import Connection, from_kubeconfig
 from fairway.model.errors import Unavailable
 from fairway.model.image import Rewrite
 from fairway.native import programs
-from fairway.native.server import Server
 from fairway.native.toolbox import Toolbox
 from fairway.pipeline.environments.charts import Charts
 from fairway.pipeline.environments.compose import ComposeEnvironments
@@ -77,15 +77,6 @@ def environment_plugins(
 def toolbox(settings: Settings) -> Toolbox:
     """The toolbox of this data directory."""
     return Toolbox(toolbox_server(settings))
-
-
-def toolbox_server(settings: Settings) -> Server:
-    """Its process, which outlives us until `fairway down`."""
-
-    def find() -> Path:
-        return programs.find(settings.native.dir).native
-
-    return Server(settings.data.absolute() / "toolbox", find)
 
 
 def namespace_environments(

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import shutil
-import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,50 +11,28 @@ from typing import Final
 from msgspec.structs import replace
 
 from fairway.api.services import Parts
-from fairway.boot.embedded import wanted_here
 from fairway.boot.gateway_pages import pages
+from fairway.boot.local import LOOPBACK, check_ports, embedded_here, has_gateway
 from fairway.boot.server import Address, serve
 from fairway.client.wire.system import Component
 from fairway.cluster.layout import layout
 from fairway.cluster.setting_up import read_plan
 from fairway.gateway import own
 from fairway.gateway.envoy.bootstrap import Folder
-from fairway.gateway.envoy.process import NAME
 from fairway.gateway.service import Access, Service, Wanted
 from fairway.gateway.snapshot import Place
 from fairway.kit import clock
 from fairway.kit.aio import blocking
 from fairway.kit.net import endpoint
-from fairway.kit.processes import is_alive
 from fairway.kube import Connection, from_file
 from fairway.model.errors import Unavailable
 from fairway.native import programs
 from fairway.settings import Settings, in_cluster
-from fairway.supervise import records
 from fairway.supervise.component import State
 
 Say = Callable[[str], None]
-_LOOPBACK: Final = "127.0.0.1"
 METRICS_PORT: Final = 9480  # where `gateway.metrics` names none
 _CRDS: Final = Path("crds") / "gateway-api"
-
-
-def has_gateway(settings: Settings) -> bool:
-    """Whether this process runs a gateway: by its roles, and where there is a cluster for it."""
-    if "gateway" not in settings.roles or settings.gateway.enabled == "off":
-        return False
-    if settings.gateway.enabled == "on":
-        return True
-    return _embedded(settings) or bool(settings.cluster.kubeconfig) or in_cluster() is not None
-
-
-def _embedded(settings: Settings) -> bool:
-    """Whether the cluster is the embedded one, which another process of this machine may keep."""
-    if in_cluster() is not None and settings.roles == ("gateway",):
-        return False
-    return wanted_here(settings) or (
-        settings.cluster.embedded != "off" and not settings.cluster.kubeconfig
-    )
 
 
 def service(settings: Settings) -> Service | None:
@@ -97,7 +72,7 @@ async def alone(settings: Settings) -> None:
 
 async def _find(settings: Settings, folder: Folder) -> Access:
     """The cluster and where traffic for it comes in. Raises `FairwayError` while it is not there"""
-    if _embedded(settings):
+    if embedded_here(settings):
         return await blocking(_own_cluster, settings, folder)
     connection = await blocking(_other_cluster, settings)
     return Access(connection, _shared_place(settings, folder))
@@ -113,7 +88,7 @@ def _own_cluster(settings: Settings, folder: Folder) -> Access:
             code="cluster-unavailable",
             remedy="`fairway get components` says how it comes along",
         )
-    binds = (_LOOPBACK, *settings.gateway.listen)
+    binds = (LOOPBACK, *settings.gateway.listen)
     place = replace(_place(settings, folder), addresses=plan.balancers, own_binds=binds)
     return Access(from_file(kubeconfig), place)
 
@@ -135,7 +110,7 @@ def _other_cluster(settings: Settings) -> Connection:
 def _shared_place(settings: Settings, folder: Folder) -> Place:
     """Without a range of addresses all Gateways share those of Envoy's machine, or pod."""
     inside = in_cluster() is not None and not settings.cluster.kubeconfig
-    binds = ("0.0.0.0",) if inside else (_LOOPBACK, *settings.gateway.listen)  # noqa: S104 a pod's
+    binds = ("0.0.0.0",) if inside else (LOOPBACK, *settings.gateway.listen)  # noqa: S104 a pod's
     published = settings.gateway.published or binds
     return replace(_place(settings, folder), binds=binds, published=published)
 
@@ -150,52 +125,6 @@ def _place(settings: Settings, folder: Folder) -> Place:
         access_log=str(folder.access_log),
         access_log_percent=given.access_log_percent,
     )
-
-
-def check_ports(settings: Settings) -> None:
-    """Raise `Unavailable` (code `port-taken`) where our own Gateway's ports are somebody else's.
-
-    Envoy shares ports with other processes of the same user: it would not notice.
-    """
-    given = settings.gateway
-    for host in (_LOOPBACK, *given.listen):
-        for name, port in (("http_port", given.http_port), ("https_port", given.https_port)):
-            _probe(host, port, name)
-
-
-def _probe(host: str, port: int, name: str) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            taken = error.errno == errno.EADDRINUSE
-            raise Unavailable(
-                f"the gateway cannot listen on {host}:{port}: {error.strerror}",
-                code="port-taken" if taken else "address-unusable",
-                remedy=f"choose another by gateway.{name}, or end the program that holds it"
-                f" (`ss -ltnp 'sport = :{port}'`)",
-            ) from error
-
-
-def address(settings: Settings) -> str:
-    """Where the services of the cluster are reached by name; "" without a gateway."""
-    if not has_gateway(settings):
-        return ""
-    return f"http://NAME.localhost:{settings.gateway.http_port}"
-
-
-def port_problem(settings: Settings) -> str:
-    """Why services cannot be reached on this machine; "" when nothing is known to be in the way."""
-    record = records.read(settings.data.absolute() / "gateway" / "run", NAME)
-    if not has_gateway(settings) or (record is not None and is_alive(record.process)):
-        return ""
-    try:
-        check_ports(settings)
-    except Unavailable as error:
-        return f"{error.message} ({error.remedy})"
-    return ""
 
 
 def parts(kept: Service) -> Parts:
@@ -218,13 +147,3 @@ def parts(kept: Service) -> Parts:
         return found
 
     return show
-
-
-def end(data: Path, say: Say) -> None:
-    """End Envoy. Blocks."""
-    folder = Folder(data.absolute() / "gateway")
-    if records.stop_all(folder.root / "run"):
-        say("stopped the gateway (Envoy)")
-    folder.admin.unlink(missing_ok=True)
-    if folder.admin.parent != folder.root:
-        shutil.rmtree(folder.admin.parent, ignore_errors=True)

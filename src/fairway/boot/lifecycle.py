@@ -19,17 +19,14 @@ from typing import Final
 import httpx
 import msgspec
 from msgspec import Struct
-from sqlalchemy.exc import SQLAlchemyError
 
 from fairway import __version__
-from fairway.boot import backup, machines, process
-from fairway.boot.opening import INSTALLATION, open_database, token_file
+from fairway.boot import local, machines, process
 from fairway.boot.process import Running
+from fairway.cluster import ending
 from fairway.kit import journal, loop
 from fairway.model.errors import Conflict, FairwayError, Forbidden, Unavailable
 from fairway.settings import Settings
-from fairway.store import settings as stored
-from fairway.store.database import Database
 
 _READY_SECONDS: Final = 120.0
 _MIB: Final = 1024 * 1024
@@ -66,9 +63,7 @@ def up(settings: Settings, arguments: list[str], say: Say) -> Up:
         process.stop(half)
     _check_cluster(settings, say)
     machines.engine(settings, say)
-    from fairway.boot.gateway import port_problem  # noqa: PLC0415 much to import, for `up` only
-
-    if problem := port_problem(settings):
+    if problem := local.port_problem(settings):
         say(f"{problem}; everything else starts, and the gateway when it is free")
     say(f"starting Fairway in {settings.data}")
     running = _start(settings, arguments)
@@ -85,12 +80,11 @@ def _check_cluster(settings: Settings, say: Say) -> None:
     """An existing cluster's kubeconfig that cannot be used is told before anything starts; where
     none can be embedded, everything else starts without.
     """
-    from fairway.boot import embedded  # noqa: PLC0415 much to import, for `up` only
     from fairway.cluster import kubeconfig  # noqa: PLC0415 only where there is one
 
     if settings.cluster.kubeconfig:
         kubeconfig.load(Path(settings.cluster.kubeconfig), settings.cluster.context)
-    if (obstacle := embedded.obstacle(settings)) is not None:
+    if (obstacle := local.obstacle(settings)) is not None:
         say(f"no cluster is started here: {obstacle}; {obstacle.remedy}")
 
 
@@ -113,13 +107,9 @@ def down(settings: Settings, say: Say, *, purge: bool = False) -> None:
         say(f"stopping Fairway (pid {running.pid})")
         if not process.stop(running):
             say("it did not end in time and was killed; nothing is lost")
-    from fairway.boot.embedded import end_clusters  # noqa: PLC0415 much to import, for `down` only
-    from fairway.boot.environments import toolbox_server  # noqa: PLC0415 as above
-    from fairway.boot.gateway import end as end_gateway  # noqa: PLC0415 as above
-
-    toolbox_server(settings).stop()
-    end_gateway(settings.data, say)
-    end_clusters(settings.data, say, purge=purge)
+    local.toolbox_server(settings).stop()
+    local.end_gateway(settings.data, say)
+    ending.end_all(settings.data.absolute(), say, remove=purge)
     if purge:
         machines.clear_engines(settings, _owners(settings), say)
     machines.stop_engine(settings, say, purge=purge)
@@ -143,6 +133,12 @@ def _remove(data: Path) -> None:
 
 def _owners(settings: Settings) -> list[str]:
     """What marks our things in Engines: the installation's id, and a remote runner's."""
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 only a purge asks the database
+
+    from fairway.boot.opening import INSTALLATION  # noqa: PLC0415 as above
+    from fairway.store import settings as stored  # noqa: PLC0415 as above
+    from fairway.store.database import Database  # noqa: PLC0415 as above
+
     runner = settings.data / "run" / "runner-name"
     found = [runner.read_text(encoding="ascii").strip()] if runner.exists() else []
     if settings.database.url or (settings.data / "fairway.db").exists():
@@ -192,6 +188,9 @@ def _runner_alone(settings: Settings) -> Iterator[None]:
 
 def backup_to(settings: Settings, path: Path, say: Say) -> None:
     """`fairway backup FILE`, beside a running Fairway or without one."""
+    from fairway.boot import backup  # noqa: PLC0415 much to import: not for `up`, `down`
+    from fairway.boot.opening import open_database  # noqa: PLC0415 as above
+
     database = open_database(settings)
     try:
         backup.backup(settings, database, path.absolute(), say)
@@ -202,7 +201,8 @@ def backup_to(settings: Settings, path: Path, say: Say) -> None:
 
 def restore_from(settings: Settings, path: Path, say: Say) -> None:
     """`fairway restore FILE` into an empty data directory."""
-    from fairway.store.migrate import upgrade  # noqa: PLC0415 alembic is slow to import
+    from fairway.boot import backup  # noqa: PLC0415 much to import: not for `up`, `down`
+    from fairway.store.migrate import upgrade  # noqa: PLC0415 as above
 
     if process.find(settings.data) is not None:
         raise Conflict(
@@ -263,10 +263,8 @@ def _only_one(data: Path, name: str) -> Iterator[bool]:
 
 
 def _up(settings: Settings, running: Running, *, fresh: bool) -> Up:
-    from fairway.boot.gateway import address  # noqa: PLC0415 as above
-
-    found = address(settings)
-    return Up(running.url, running.pid, fresh, token_file(settings.data), gateway=found)
+    token, found = local.token_file(settings.data), local.address(settings)
+    return Up(running.url, running.pid, fresh, token, gateway=found)
 
 
 def _is_ready(url: str) -> bool:

@@ -21,6 +21,7 @@ from fairway.boot.environments import (
     environment_remains,
     namespace_environments,
 )
+from fairway.boot.local import token_file
 from fairway.docker.client import Docker
 from fairway.git.folders import Folders
 from fairway.git.reads import Reads
@@ -234,11 +235,6 @@ def registry_key(db: Connection, keyring: Keyring) -> bytes:
         sealed = base64.b64encode(key).decode("ascii")
         stored.put(db, REGISTRY_KEY, sealed)
     return keyring.open_bytes(base64.b64decode(sealed), place=REGISTRY_KEY)
-
-
-def token_file(data: Path) -> Path:
-    """Where the first start leaves the admin's token (mode 0600)."""
-    return data / "keys" / "admin-token"
 
 
 def first_admin(db: Connection) -> Secret | None:
