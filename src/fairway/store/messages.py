@@ -1,4 +1,8 @@
-"""Messages: what channels shall be told, and what they have been. Writing belongs to `notify`."""
+"""Messages: what channels shall be told, and what they have been. Writing belongs to `notify`.
+
+One task writes down what shall be said while another notes what has been: whoever writes what
+follows from what it has read locks the row before, or the newer of the two would be lost.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +17,21 @@ from fairway.store.schema import message
 
 
 def find(db: Connection, channel: int, key: str) -> Message | None:
-    """The message of that key in a channel."""
+    """The message of that key in a channel, locked for who changes it."""
     query = select(message).where(message.c.channel == channel, message.c.key == key)
+    query = query.with_for_update()
     row = db.execute(query).mappings().first()
     return _message(row) if row else None
 
 
 def deployment(db: Connection, channel: int, application: str) -> Message | None:
-    """The newest deployment by this Application, on its way or ended."""
+    """The newest deployment by this Application, on its way or ended; locked as by `find`."""
     query = (
         select(message)
         .where(message.c.channel == channel, message.c.application == application)
         .order_by(message.c.id.desc())
         .limit(1)
+        .with_for_update()
     )
     row = db.execute(query).mappings().first()
     return _message(row) if row else None
@@ -66,7 +72,8 @@ def note(db: Connection, number: int, /, **values: Any) -> None:
 
 def said(db: Connection, number: int, *, sent: int, told: int) -> None:
     """So much of it has arrived. What was wanted since then stays to be said."""
-    row = db.execute(select(message).where(message.c.id == number)).mappings().one()
+    query = select(message).where(message.c.id == number).with_for_update()
+    row = db.execute(query).mappings().one()
     pending = row["wanted"] > sent or len(row["details"]) > told
     values = {"sent": sent, "told": told, "pending": pending, "tries": 0, "error": ""}
     db.execute(update(message).where(message.c.id == number).values(values))
