@@ -14,7 +14,7 @@ from fairway.model.built import BuildFacts, Candidate, Made, StepFact
 from fairway.model.events import BuildFinished, CandidateMade, Event, ImageBuilt
 from fairway.model.image import CANDIDATE_TAG
 from fairway.model.status import Status
-from fairway.store import images, outbox
+from fairway.store import images, outbox, registry
 from fairway.store.database import Database
 
 
@@ -96,8 +96,10 @@ def judge_build(db: Connection, event: BuildFinished) -> list[Made]:
     if reason:
         images.judge(db, event.build, Candidate.NO, reason)
         return []
+    last = chosen(made)
+    registry.lock(db, [*last])  # another build of the same image may be judged at this moment
     images.judge(db, event.build, Candidate.YES, "")
-    for path, one in chosen(made).items():
+    for path, one in last.items():
         if images.is_newest(db, event.build, path):
             images.point(db, path, CANDIDATE_TAG, one.digest)
     for one in made:

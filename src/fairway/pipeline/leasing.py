@@ -210,9 +210,17 @@ def _held(db: Connection, stage_id: int, token: str) -> Stage:
     return stage
 
 
+def _locked(db: Connection, stage_id: int, token: str) -> tuple[Build, Stage]:
+    """The build, locked, and the stage as it is then: until here it may have been given to another
+    runner, or have ended.
+    """
+    build = builds.locked(db, _held(db, stage_id, token).build)
+    return build, _held(db, stage_id, token)
+
+
 def step_reported(db: Connection, stage_id: int, token: str, report: StepReport) -> Orders:
     """Write a step's start or end; a report heard before, or overtaken, changes nothing."""
-    stage = _held(db, stage_id, token)
+    build, stage = _locked(db, stage_id, token)
     if stage.status is not Status.RUNNING:
         return orders_of(stage)
     step = steps.at(db, stage_id, report.number)
@@ -230,7 +238,6 @@ def step_reported(db: Connection, stage_id: int, token: str, report: StepReport)
     steps.change(db, step.id, **values)
     if report.cases or report.lines_total:
         reports.save(db, step.id, report.attempt, saved_report(report))
-    build = builds.find(db, stage.build)
     slug = builds.repository_of(db, build.repository).slug
     course.tell_step(db, build, stage, step, status=report.status, slug=slug)
     for event in course.images_of(build, steps.find(db, step.id), slug=slug):
@@ -254,11 +261,9 @@ def _new(step: Step, report: StepReport) -> bool:
 
 def finished(db: Connection, stage_id: int, token: str, report: StageReport) -> None:
     """Write a stage's end; hearing it twice changes nothing."""
-    stage = _held(db, stage_id, token)
+    build, stage = _locked(db, stage_id, token)
     if stage.status is not Status.RUNNING:
         return
-    build = builds.locked(db, stage.build)
-    stage = stages.find(db, stage_id)
     course.end_stage(
         db,
         build,

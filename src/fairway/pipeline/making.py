@@ -56,14 +56,9 @@ def insert(
     repository = builds.locked_repository(db, repository_id)
     if draft.key and (known := builds.by_trigger_key(db, draft.key)):
         return known
-    for older in superseding.superseded(repository, draft, builds.unfinished(db, repository_id)):
-        course.end_early(
-            db,
-            older,
-            Status.CANCELLED,
-            reason="a newer commit came",
-            slug=repository.slug,
-        )
+    if draft.retry is not None:  # compiling took a while: somebody may have been faster
+        retriable(db, repository_id, draft.parent, draft.retry)
+    _supersede(db, repository, draft)
     values = _columns(draft) | {"repository": repository_id, "reason": reason}
     values["companions"] = msgspec.to_builtins(prepared.companions)
     values["expanded"] = "" if prepared.text == draft.config else prepared.text
@@ -76,6 +71,22 @@ def insert(
         return _end_at_once(db, build, slug=repository.slug)
     _tell_carried(db, build, made, slug=repository.slug)
     return course.advance(db, build.id, slug=repository.slug)
+
+
+def _supersede(db: Connection, repository: Repository, draft: Draft) -> None:
+    """End what this build makes needless, as each is once nobody else can change it."""
+    waiting = builds.unfinished(db, repository.id)
+    for one in superseding.superseded(repository, draft, waiting):
+        older = builds.locked(db, one.id)
+        if older.status.done or not superseding.superseded(repository, draft, [older]):
+            continue  # it has ended meanwhile, or runs now and may go on
+        course.end_early(
+            db,
+            older,
+            Status.CANCELLED,
+            reason="a newer commit came",
+            slug=repository.slug,
+        )
 
 
 _ASKED: Final = frozenset({"custom", "promote", "rollback", "pull_request"})

@@ -21,6 +21,7 @@ from fairway.source.change_rows import merge_message, tell
 from fairway.source.merging import STATE_CODES
 from fairway.source.writing import Writer
 from fairway.store import change_requests as rows
+from fairway.store import refs
 from fairway.store.database import Database
 
 OPTION: Final = "change-request"
@@ -311,6 +312,7 @@ def _need(change: ChangeRequest, state: ChangeState) -> None:
 
 def _create(db: Connection, repository_id: int, values: dict[str, str]) -> ChangeRequest:
     """Of two at once between the same branches, the first one counts."""
+    refs.lock(db, repository_id)
     known = rows.open_between(db, repository_id, values["source"], values["target"])
     return known or rows.create(db, repository_id, values)
 

@@ -31,7 +31,7 @@ from fairway.kit import clock
 from fairway.kit.aio import Wake, blocking
 from fairway.kit.net import is_link_local
 from fairway.kit.secret import Secret
-from fairway.model.errors import FairwayError, InvalidInput, Unavailable
+from fairway.model.errors import Conflict, FairwayError, InvalidInput, Unavailable
 from fairway.model.repository import Repository
 from fairway.source.announce import Announcer, stamp
 from fairway.store import audit, repositories
@@ -253,7 +253,13 @@ def _set(
     if credentials is not None:
         plain = msgspec.json.encode(credentials)
         sealed = keyring.seal(plain, place=repository_place(found.id, column))
-    repositories.change(db, found.id, found.version, {"remote_url": url, "poll_error": ""})
+    change = {"remote_url": url, "poll_error": ""}
+    if not repositories.change(db, found.id, found.version, change):
+        raise Conflict(
+            f"{slug} has been changed meanwhile (it had version {found.version})",
+            code="repository-changed",
+            remedy="read it again and repeat the change",
+        )
     repositories.seal(db, found.id, column, sealed)
     repositories.ask_poll(db, found.id)
     audit.append(

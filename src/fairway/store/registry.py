@@ -58,6 +58,12 @@ def find_repository(db: Connection, name: str) -> int | None:
     return found
 
 
+def lock(db: Connection, names: Sequence[str]) -> None:
+    """Let nobody else who locks these repositories go on meanwhile."""
+    query = select(registry_repository.c.id).where(registry_repository.c.name.in_(names))
+    db.execute(query.order_by(registry_repository.c.name).with_for_update())
+
+
 def visibility(db: Connection, name: str) -> str:
     """Who may pull from it beside those with a role: "private" where there is none of the name."""
     query = select(registry_repository.c.visibility).where(registry_repository.c.name == name)

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from fairway.kit import clock
 from fairway.model.secret import Binding, Sealed, SecretFacts
@@ -32,6 +43,9 @@ def put(
     binding: Binding,
 ) -> SecretFacts:
     """Write a secret, in place of the one of that name."""
+    if db.dialect.name == "postgresql":  # two that are the first of a name would both be written
+        which = f"secret {organisation} {repository_id} {name}"
+        db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(which, 0))))
     now = clock.now()
     values = {"sealed": sealed, "key_id": key_id, "updated": now, **msgspec.to_builtins(binding)}
     mine = and_(_place(organisation, repository_id), secret.c.name == name)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import random
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Connection, text
 
 from fairway.kit import clock
 from fairway.kit.secret import Secret
@@ -21,6 +18,7 @@ from fairway.notify.channel import Answer
 from fairway.notify.channels.webhook import signature
 from fairway.store import channels, messages
 from fairway.testing.slack import TOKEN, Line, serve
+from fairway.testing.together import together
 
 if TYPE_CHECKING:
     from conftest import Chat
@@ -76,34 +74,14 @@ async def test_what_comes_while_a_word_is_noted_as_said_is_said_too(chat: Chat) 
     await chat.hear("running", step="verify")
     await settled(chat)
     [before] = chat.database.read_now(messages.listing)
-    wanted, noting = threading.Event(), threading.Event()
-
-    def want_more(db: Connection) -> None:
-        messages.want(db, replace(before, wanted=before.wanted + 1))
-        wanted.set()
-        assert noting.wait(60)
-
     note = {"sent": before.wanted, "told": len(before.details)}
-    with ThreadPoolExecutor(2) as threads:
-        wanting = threads.submit(chat.database.write_now, want_more)
-        assert wanted.wait(60)
-        noted = threads.submit(chat.database.write_now, messages.said, before.id, **note)
-        while not (chat.database.sqlite or noted.done() or waits_for_a_lock(chat)):
-            threading.Event().wait(0.01)
-        noting.set()
-        wanting.result()
-        noted.result()
+    together(
+        chat.database,
+        lambda db: messages.want(db, replace(before, wanted=before.wanted + 1)),
+        lambda db: messages.said(db, before.id, **note),
+    )
     [left] = chat.database.read_now(messages.due, clock.now())
     assert (left.wanted, left.sent) == (before.wanted + 1, before.wanted)
-
-
-def waits_for_a_lock(chat: Chat) -> bool:
-    """Whether a transaction in this PostgreSQL database waits for another."""
-    query = text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    return bool(chat.database.read_now(lambda db: db.execute(query).scalar()))
 
 
 async def test_the_same_event_twice_says_nothing_new(chat: Chat) -> None:

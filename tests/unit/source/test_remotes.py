@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import Connection, insert
 
-from fairway.model.errors import FairwayError, InvalidInput
+from fairway.access.identity import Identity
+from fairway.access.keyring import Keyring
+from fairway.model.errors import Conflict, FairwayError, InvalidInput
 from fairway.model.repository import Repository, Settings
+from fairway.model.scope import SYSTEM
+from fairway.model.token import TokenScope
+from fairway.source import remotes
 from fairway.source.remotes import Credentials, Seen, check_address, check_url, due_in
+from fairway.store import repositories
+from fairway.store.database import Database
+from fairway.store.schema import organisation
+from fairway.store.schema import repository as rows
+from fairway.testing.together import together
 
 
 def repository(polled: int | None, every: int = 60) -> Repository:
@@ -32,6 +43,29 @@ def repository(polled: int | None, every: int = 60) -> Repository:
 )
 def test_when_a_remote_is_due(row: Repository, seen: Seen | None, expected: float) -> None:
     assert due_in(row, seen, 1000_000) == pytest.approx(expected)
+
+
+def test_an_address_is_not_dropped_when_something_else_is_set_at_once(database: Database) -> None:
+    def seed(db: Connection) -> None:
+        db.execute(insert(organisation).values(name="a", created=1))
+        db.execute(insert(rows).values(slug="a/b", organisation=1, name="b", created=1))
+
+    database.write_now(seed)
+    admin = Identity(user_id=1, login="ada", admin=True, scopes=frozenset(TokenScope))
+    found = database.read_now(repositories.by_id, SYSTEM, 1)
+    keyring = Keyring({"k": bytes(32)}, "k")
+    url, refused = "https://git.example/a", False
+    try:
+        together(
+            database,
+            lambda db: repositories.change(db, 1, found.version, {"timeout_s": 60}),
+            lambda db: remotes._set(db, admin, "a/b", url, credentials=None, keyring=keyring),
+        )
+    except Conflict:
+        refused = True
+    now = database.read_now(repositories.by_id, SYSTEM, 1)
+    assert now.timeout_s == 60
+    assert refused or now.remote_url == url
 
 
 @pytest.mark.parametrize(

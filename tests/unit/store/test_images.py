@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, select
 
-from fairway.image.candidates import Candidates
+from fairway.image.candidates import Candidates, judge_build
 from fairway.image.names import Names
 from fairway.model.built import Candidate
 from fairway.model.events import BuildFinished, ImageBuilt
@@ -25,6 +25,7 @@ from fairway.store.schema import (
     step,
     tag,
 )
+from fairway.testing.together import together
 
 PATH = "webflix/catalogue"
 ONE, TWO, THREE = (f"sha256:{number * 64}" for number in "123")
@@ -105,6 +106,20 @@ async def test_a_build_that_passed_makes_a_candidate(database: Database, judge: 
     assert database.read_now(tagged) == TWO
     kinds = database.read_now(lambda db: list(db.execute(select(event.c.type)).scalars()))
     assert kinds == ["candidate-made"] * 2
+
+
+async def test_of_two_builds_that_end_at_once_the_newer_one_is_the_candidate(
+    database: Database, judge: Candidates
+) -> None:
+    for number, digest in ((1, ONE), (2, TWO)):
+        database.write_now(run, number)
+        await judge.judge(built(number, digest), "")
+    together(
+        database,
+        lambda db: judge_build(db, finished(2)),
+        lambda db: judge_build(db, finished(1)),
+    )
+    assert database.read_now(tagged) == TWO
 
 
 async def test_telling_the_same_again_changes_nothing(
