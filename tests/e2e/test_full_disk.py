@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from fairway.client.wire.build import Build
+from fairway.model.errors import NotFound
 from fairway.pipeline import brakes
 from fairway.store.database import Database, sqlite_url
 from fairway.testing.installation import Copy, Installation, until
@@ -82,7 +83,10 @@ def push(system: Installation, folder: Path, slug: str, text: str) -> bool:
 
 
 def waits_for_disk(system: Installation, slug: str) -> Build | None:
-    build = system.build(slug, 1)
+    try:
+        build = system.build(slug, 1)
+    except NotFound:  # a push is taken before its build is made
+        return None
     said = " ".join([build.reason, *(stage.reason for stage in build.stages)])
     return build if build.status == "pending" and "disk" in said.lower() else None
 
