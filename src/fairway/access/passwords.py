@@ -23,7 +23,7 @@ from fairway.access.tokens import Minted, mint
 from fairway.kit import clock
 from fairway.kit.aio import blocking
 from fairway.kit.secret import Secret
-from fairway.model.errors import Busy, Forbidden, InvalidInput, NotFound, Unauthenticated
+from fairway.model.errors import Busy, Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from fairway.model.token import TokenScope
 from fairway.model.user import Password, User
 from fairway.store import audit, users
@@ -123,7 +123,8 @@ async def change(
 ) -> None:
     """Set a user's password: one's own with the current one, anybody's as an admin.
 
-    Raises `Forbidden`, `NotFound`, `InvalidInput`.
+    Raises `Forbidden`, `NotFound`, `InvalidInput`, and `Conflict` (`password-changed`) where it was
+    set meanwhile.
     """
     own = login == who.login
     if not own:
@@ -135,7 +136,7 @@ async def change(
     if own and not full(who):
         await _confirm(found.password, who, current)
     form = await blocking(kept, password)
-    await database.write(_change, who.login, found.user, form)
+    await database.write(_change, who.login, found, form, confirmed=own)
 
 
 async def _confirm(has: Password, who: Identity, current: Secret) -> None:
@@ -154,9 +155,17 @@ async def _confirm(has: Password, who: Identity, current: Secret) -> None:
         )
 
 
-def _change(db: Connection, actor: str, whose: User, form: str) -> None:
-    users.set_password(db, whose.id, form)
-    audit.append(db, actor, "user.password", f"user/{whose.login}")
+def _change(db: Connection, actor: str, found: _Found, form: str, *, confirmed: bool) -> None:
+    """Write it; what was confirmed with a password holds while that one does."""
+    held = users.locked_password(db, found.user.id)
+    if confirmed and held.password != found.password.password:
+        raise Conflict(
+            "the password has been changed meanwhile",
+            code="password-changed",
+            remedy="sign in with the new one and repeat the change",
+        )
+    users.set_password(db, found.user.id, form)
+    audit.append(db, actor, "user.password", f"user/{found.user.login}")
 
 
 def _key(password: Secret, salt: bytes, cost: tuple[int, int, int]) -> bytes:

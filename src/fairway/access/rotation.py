@@ -40,6 +40,8 @@ def reseal(db: Connection, keyring: Keyring, *, actor: str) -> int:
         fresh = keyring.reseal(value, place=place)
         return None if fresh is None else (fresh, keyring.current)
 
-    count = sealed.reseal_all(db, (secret_place, repository_place, stage_place), again)
+    count, places = 0, (secret_place, repository_place, stage_place)
+    while more := sealed.reseal_all(db, places, again):
+        count += more
     audit.append(db, actor, "key.rotate", "keyring", after={"key": keyring.current, "n": count})
     return count

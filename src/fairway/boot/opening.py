@@ -59,6 +59,7 @@ from fairway.source.sources import Sources
 from fairway.source.writing import Writer
 from fairway.store import settings as stored
 from fairway.store import users
+from fairway.store.alone import alone
 from fairway.store.database import Database
 from fairway.store.sealed import REGISTRY_KEY
 
@@ -220,6 +221,7 @@ def open_keys(settings: Settings) -> Keyring:
 
 def installation_id(db: Connection) -> str:
     """This installation's own name, made at the first start: it marks what is ours elsewhere."""
+    alone(db, INSTALLATION)  # several processes may start for the first time
     known = stored.get(db, INSTALLATION)
     if known is None:
         known = secrets.token_hex(4)
@@ -229,6 +231,7 @@ def installation_id(db: Connection) -> str:
 
 def registry_key(db: Connection, keyring: Keyring) -> bytes:
     """The key that seals the registry's own short-lived tokens, the same in every process."""
+    alone(db, REGISTRY_KEY)
     sealed = stored.get(db, REGISTRY_KEY)
     if sealed is None:
         key = keyring.seal(secrets.token_bytes(32), place=REGISTRY_KEY)
@@ -239,6 +242,7 @@ def registry_key(db: Connection, keyring: Keyring) -> bytes:
 
 def first_admin(db: Connection) -> Secret | None:
     """Make the user `admin` and a token where there is no such user yet."""
+    alone(db, ADMIN)
     if users.by_login(db, ADMIN) is not None:
         return None
     made = users.create(db, ADMIN, name="Administrator", admin=True)

@@ -18,6 +18,7 @@ from fairway.pipeline.compile.documents import cut
 from fairway.pipeline.draft import Sources
 from fairway.pipeline.secrets import Sealer
 from fairway.store import repositories
+from fairway.store.alone import alone
 from fairway.store.database import Database
 
 SIGNING_KEY: Final = "signing_key"
@@ -41,16 +42,18 @@ class FileSignatures:
 
     async def sign(self, repository_id: int, text: str) -> tuple[str, str]:
         """The file with its signature, and the signature alone. The first use makes the key."""
-        sealed = await self._database.read(repositories.sealed, repository_id, SIGNING_KEY)
-        if sealed is None:
-            await self.set_key(repository_id, Secret(secrets.token_hex(32)))
-            sealed = await self._database.read(repositories.sealed, repository_id, SIGNING_KEY)
-        assert sealed is not None  # noqa: S101 it was just written
-        key = (
-            self._sealer.open(sealed, place=repository_place(repository_id, SIGNING_KEY))
-            .reveal()
-            .encode()
-        )
+        place = repository_place(repository_id, SIGNING_KEY)
+        fresh = self._sealer.seal(Secret(secrets.token_hex(32)), place=place)
+
+        def work(db: Connection) -> bytes:
+            alone(db, place)  # of two that are the first to sign, the second signs with that key
+            known = repositories.sealed(db, repository_id, SIGNING_KEY)
+            if known is None:
+                repositories.seal(db, repository_id, SIGNING_KEY, fresh)
+            return known or fresh
+
+        sealed = await self._database.write(work)
+        key = self._sealer.open(sealed, place=place).reveal().encode()
         return signature.sign(text, key), signature.digest(text, key)
 
     async def set_key(self, repository_id: int, key: Secret | None) -> None:

@@ -175,8 +175,8 @@ def stamp(repository: Repository) -> str:
 
 def write_chain(db: Connection, repository_id: int, changes: Sequence[Change]) -> Written:
     """Announce changes in the order in which they follow from one another."""
-    found = repositories.by_id(db, SYSTEM, repository_id)
-    if found is None or not refs.lock(db, repository_id):
+    found = _locked(db, repository_id)
+    if found is None:
         return Written(0, [])
     changes = [each for each in changes if each.command.ref.startswith(_KINDS)]
     known = refs.of_names(db, repository_id, [each.command.ref for each in changes])
@@ -192,6 +192,12 @@ def write_chain(db: Connection, repository_id: int, changes: Sequence[Change]) -
     return Written(count, left, "" if had_branch else _adopt(db, found))
 
 
+def _locked(db: Connection, repository_id: int) -> Repository | None:
+    """The repository as nobody else changes it until the transaction ends."""
+    refs.lock(db, repository_id)
+    return repositories.by_id(db, SYSTEM, repository_id)
+
+
 def _next(left: list[Change], known: dict[str, str]) -> Change | None:
     for each in left:
         command = each.command
@@ -201,8 +207,8 @@ def _next(left: list[Change], known: dict[str, str]) -> Change | None:
 
 
 def _write_differences(db: Connection, repository_id: int, folders: Folders) -> Written:
-    found = repositories.by_id(db, SYSTEM, repository_id)
-    if found is None or not refs.lock(db, repository_id):
+    found = _locked(db, repository_id)
+    if found is None:
         return Written(0, [])
     known = refs.announced(db, repository_id)
     disk = folders.refs(repository_id)

@@ -17,7 +17,7 @@ from fairway.model.change_request import ChangeRequest, ChangeState, Check
 from fairway.model.errors import Conflict, FairwayError, InvalidInput, NotFound
 from fairway.model.repository import Repository
 from fairway.source.change_course import ChangeCourse, Moved
-from fairway.source.change_rows import merge_message, tell
+from fairway.source.change_rows import merge_message, need_only, tell
 from fairway.source.merging import STATE_CODES
 from fairway.source.writing import Writer
 from fairway.store import change_requests as rows
@@ -163,12 +163,7 @@ class ChangeRequests:
         change = await self._one(who, Action.WRITE_REPOSITORY, slug, number)
         _need(change, ChangeState.CLOSED)
         found = await self._allowed(who, Action.WRITE_REPOSITORY, slug)
-        other = await self._database.read(rows.open_between, found.id, change.source, change.target)
-        if other is not None:
-            raise Conflict(
-                f"change request #{other.number} is open between the same branches",
-                code="change-request-exists",
-            )
+        await self._database.read(need_only, change)
         head, base = [await self._branch(found, name) for name in (change.source, change.target)]
         await self._begin(change, head, base, actor=who.login, action="reopened")
         return await self.shown(who, slug, number)

@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 
 from fairway.git.writing import Author, Method
 from fairway.model.change_request import ChangeRequest, ChangeState, Check
+from fairway.model.errors import Conflict
 from fairway.model.events import BuildFinished, ChangeRequestChanged
 from fairway.model.repository import Repository
 from fairway.model.scope import SYSTEM, Scope
-from fairway.store import audit, outbox, repositories, users
+from fairway.store import audit, outbox, refs, repositories, users
 from fairway.store import change_requests as rows
 
 
@@ -27,11 +28,24 @@ class State(Struct, frozen=True):
 def put(
     db: Connection, change: ChangeRequest, *, action: str, actor: str, values: dict[str, Any]
 ) -> ChangeRequest | None:
-    """Change columns and tell; None when somebody else was faster."""
+    """Change columns and tell; None when somebody else was faster. Raises as `need_only`."""
+    if action == "reopened":
+        refs.lock(db, change.repository)  # nobody opens another meanwhile
+        need_only(db, change)
     done = rows.change(db, change, **values)
     if done is not None:
         tell(db, done, action, actor)
     return done
+
+
+def need_only(db: Connection, change: ChangeRequest) -> None:
+    """Raise `Conflict` when another one is open between the same branches."""
+    other = rows.open_between(db, change.repository, change.source, change.target)
+    if other is not None:
+        raise Conflict(
+            f"change request #{other.number} is open between the same branches",
+            code="change-request-exists",
+        )
 
 
 def tell(db: Connection, change: ChangeRequest, action: str, actor: str) -> None:

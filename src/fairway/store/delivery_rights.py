@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, sel
 
 from fairway.kit import clock
 from fairway.model.delivery_right import DeliveryAction, DeliveryRight
+from fairway.store.alone import alone
 from fairway.store.schema import delivery_right as rights
 from fairway.store.schema import team, team_member, user
 
@@ -52,6 +53,7 @@ def grant(
     db: Connection, right: DeliveryRight, *, user_id: int | None = None, team_id: int | None = None
 ) -> bool:
     """Give a right to a user or a team, by their ids. Returns whether it is new."""
+    alone(db, f"right {right} {user_id} {team_id}")
     where = _same(right, user_id, team_id)
     if db.execute(select(rights.c.id).where(where)).first() is not None:
         return False

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, case, func, select
 
 from fairway.kit import clock
 from fairway.store import settings
+from fairway.store.alone import alone
 from fairway.store.schema import blob, build, delivery, event, image, runner, stage, step
 
 STEP_BOUNDS: Final = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
@@ -100,6 +101,7 @@ def _with_carried(steps: dict[str, int], carried: dict[str, int] | None) -> dict
 
 def carry(db: Connection, build_id: int) -> None:
     """Remember what the steps of a build added, which is removed now. For `old_builds`."""
+    alone(db, _CARRIED)
     settings.put(db, _CARRIED, _with_carried(_steps(db, build_id), settings.get(db, _CARRIED)))
 
 

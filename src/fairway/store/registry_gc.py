@@ -102,15 +102,13 @@ def unlink_unused(db: Connection, repo: int, used: frozenset[str], before: int) 
 def remove_unlinked(db: Connection, before: int) -> list[Removed]:
     """Remove the records of blobs untouched since `before` that no repository holds."""
     linked = exists().where(blob_link.c.blob == blob.c.id)
-    query = (
-        select(blob.c.id, blob.c.key, blob.c.size)
-        .where(blob.c.touched < before, ~linked)
-        .with_for_update()
-    )
-    rows = list(db.execute(query))
-    for part in batches([row.id for row in rows]):
-        db.execute(delete(blob).where(blob.c.id.in_(part), blob.c.touched < before, ~linked))
-    return [Removed(row.key, row.size) for row in rows]
+    free = (blob.c.touched < before, ~linked)
+    found = list(db.execute(select(blob.c.id).where(*free).with_for_update()).scalars())
+    gone: list[Removed] = []
+    for part in batches(found):  # one that was linked while we waited for its row is not removed
+        query = delete(blob).where(blob.c.id.in_(part), *free).returning(blob.c.key, blob.c.size)
+        gone += [Removed(row.key, row.size) for row in db.execute(query)]
+    return gone
 
 
 def unknown_keys(db: Connection, keys: Iterable[str]) -> list[str]:
@@ -124,9 +122,11 @@ def unknown_keys(db: Connection, keys: Iterable[str]) -> list[str]:
 
 def end_stale_uploads(db: Connection, before: int) -> list[str]:
     """Forget uploads that got nothing since `before`. Returns their ids."""
-    gone = list(db.execute(select(upload.c.id).where(upload.c.updated < before)).scalars())
-    for part in batches(gone):
-        db.execute(delete(upload).where(upload.c.id.in_(part), upload.c.updated < before))
+    found = list(db.execute(select(upload.c.id).where(upload.c.updated < before)).scalars())
+    gone: list[str] = []
+    for part in batches(found):
+        query = delete(upload).where(upload.c.id.in_(part), upload.c.updated < before)
+        gone += db.execute(query.returning(upload.c.id)).scalars()
     return gone
 
 

@@ -12,6 +12,7 @@ from fairway.kit import clock
 from fairway.model.release import Release, ReleaseState
 from fairway.model.scope import Scope
 from fairway.store import roles
+from fairway.store.alone import alone
 from fairway.store.rows import each, to
 from fairway.store.schema import delivery_spec, release, repository, reserved_name
 
@@ -139,6 +140,7 @@ def visible_of(db: Connection, scope: Scope, ids: Collection[int]) -> set[int]:
 
 def keep(db: Connection, specs: Mapping[str, Any]) -> None:
     """The Deliveries that there are, by name: for whoever answers questions about them."""
+    alone(db, "deliveries")
     db.execute(delete(delivery_spec))
     for name, spec in specs.items():
         db.execute(insert(delivery_spec).values(name=name, spec=spec))
@@ -152,6 +154,7 @@ def deliveries(db: Connection) -> dict[str, Any]:
 
 def reserve(db: Connection, delivery: str, homes: Mapping[str, str]) -> None:
     """A delivery's parts of the registry: first part of a name -> environment."""
+    alone(db, "deliveries")
     db.execute(delete(reserved_name).where(reserved_name.c.delivery == delivery))
     taken = reserved(db, homes)
     for name, environment in homes.items():
@@ -162,6 +165,7 @@ def reserve(db: Connection, delivery: str, homes: Mapping[str, str]) -> None:
 
 def free_others(db: Connection, deliveries: Iterable[str]) -> None:
     """Free the names of every delivery but these."""
+    alone(db, "deliveries")
     db.execute(delete(reserved_name).where(reserved_name.c.delivery.not_in(list(deliveries))))
 
 

@@ -20,6 +20,7 @@ from fairway.kit import clock
 from fairway.model.repository import Visibility
 from fairway.model.role import Grant, Role, at_least
 from fairway.model.scope import Scope
+from fairway.store.alone import alone
 from fairway.store.schema import organisation as organisations
 from fairway.store.schema import repository, role, user
 
@@ -93,6 +94,7 @@ def grant(
     repository_id: int | None = None,
 ) -> None:
     """Give a role in one organisation or one repository, in place of the one held there."""
+    alone(db, f"role {user_id} {organisation} {repository_id}")
     place = _place(user_id, organisation, repository_id)
     if not db.execute(update(role).where(place).values(name=str(name))).rowcount:
         db.execute(

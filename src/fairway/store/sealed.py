@@ -20,24 +20,28 @@ Again = Callable[[bytes, str], tuple[bytes, str] | None]
 
 
 def reseal_all(db: Connection, places: Places, again: Again) -> int:
-    """Give every sealed value to `again` with its place; write what it returns (and the key's id).
+    """Give every sealed value to `again` with its place; write what it returns (and the key's id)
+    where it still stands: one that somebody sets meanwhile is theirs.
 
-    Returns how many were written.
+    Returns for how many; until that is 0, there may be more.
     """
     count = 0
     for number, place, sealed in list(_secrets(db, places)):
         if (fresh := again(sealed, place)) is not None:
+            query = update(secret).where(secret.c.id == number, secret.c.sealed == sealed)
             values = {"sealed": fresh[0], "key_id": fresh[1]}
-            db.execute(update(secret).where(secret.c.id == number).values(values))
+            db.execute(query.values(values))
             count += 1
     for number, column, place, sealed in list(_of_repositories(db, places)):
         if (fresh := again(sealed, place)) is not None:
-            query = update(repository).where(repository.c.id == number)
+            same = repository.c[column] == sealed
+            query = update(repository).where(repository.c.id == number, same)
             db.execute(query.values({column: fresh[0]}))
             count += 1
     for number, place, sealed in list(_of_stages(db, places)):
         if (fresh := again(sealed, place)) is not None:
-            db.execute(update(stage).where(stage.c.id == number).values(credential=fresh[0]))
+            query = update(stage).where(stage.c.id == number, stage.c.credential == sealed)
+            db.execute(query.values(credential=fresh[0]))
             count += 1
     return count + _channel_keys(db, again) + _registry_key(db, again)
 
@@ -46,7 +50,8 @@ def _channel_keys(db: Connection, again: Again) -> int:
     count = 0
     for number, place, sealed in list(_channels(db)):
         if (fresh := again(sealed, place)) is not None:
-            db.execute(update(channel).where(channel.c.id == number).values(sealed=fresh[0]))
+            query = update(channel).where(channel.c.id == number, channel.c.sealed == sealed)
+            db.execute(query.values(sealed=fresh[0]))
             count += 1
     return count
 

@@ -6,21 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    and_,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, or_, select, update
 
 from fairway.kit import clock
 from fairway.model.secret import Binding, Sealed, SecretFacts
+from fairway.store.alone import alone
 from fairway.store.rows import to
 from fairway.store.schema import repository, secret
 
@@ -43,9 +33,7 @@ def put(
     binding: Binding,
 ) -> SecretFacts:
     """Write a secret, in place of the one of that name."""
-    if db.dialect.name == "postgresql":  # two that are the first of a name would both be written
-        which = f"secret {organisation} {repository_id} {name}"
-        db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(which, 0))))
+    alone(db, f"secret {organisation} {repository_id} {name}")
     now = clock.now()
     values = {"sealed": sealed, "key_id": key_id, "updated": now, **msgspec.to_builtins(binding)}
     mine = and_(_place(organisation, repository_id), secret.c.name == name)

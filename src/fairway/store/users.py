@@ -12,6 +12,7 @@ from fairway.model.user import Password, User
 from fairway.store.schema import user
 
 _COLUMNS: Final = tuple(user.c[name] for name in User.__struct_fields__)  # no password among them
+_PASSWORD: Final = select(user.c.password, user.c.failures, user.c.failed)
 
 
 def create(
@@ -80,9 +81,13 @@ def change(
 
 def password(db: Connection, number: int) -> Password:
     """What a user's password is checked against. For `access`."""
-    columns = (user.c.password, user.c.failures, user.c.failed)
-    row = db.execute(select(*columns).where(user.c.id == number)).mappings().one()
-    return Password(**row)
+    return Password(**db.execute(_PASSWORD.where(user.c.id == number)).mappings().one())
+
+
+def locked_password(db: Connection, number: int) -> Password:
+    """As `password`, and nobody else changes it until the transaction ends."""
+    query = _PASSWORD.where(user.c.id == number).with_for_update()
+    return Password(**db.execute(query).mappings().one())
 
 
 def set_password(db: Connection, number: int, kept: str) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import insert
 
 from fairway.access.identity import SYSTEM
 from fairway.access.keyring import key_id, open_keyring, repository_place, secret_place
-from fairway.access.rotation import rotate
+from fairway.access.rotation import reseal, rotate
 from fairway.boot.opening import registry_key
 from fairway.kit import clock
 from fairway.kit.secret import Secret
@@ -17,6 +17,7 @@ from fairway.model.errors import Forbidden, Unavailable
 from fairway.store import repositories, schema
 from fairway.store.database import Database
 from fairway.testing.people import People
+from fairway.testing.together import together
 
 
 async def test_after_a_rotation_only_the_new_key_is_left(
@@ -82,3 +83,23 @@ def test_another_process_seals_with_the_key_of_a_rotation(tmp_path: Path) -> Non
     sealed = other.seal(Secret("x"), place="here")
     assert key_id(sealed) == fresh
     assert ring.open(sealed, place="here") == Secret("x")
+
+
+async def test_a_value_that_somebody_sets_while_the_key_rotates_stands(
+    database: Database, tmp_path: Path
+) -> None:
+    number = People(database).ids["tide/app"]
+    ring = open_keyring(tmp_path / "key")
+    place = repository_place(number, "hook_secret")
+    before, after = (ring.seal(Secret(text), place=place) for text in ("before", "after"))
+    await database.write(repositories.seal, number, "hook_secret", before)
+    ring.rotate()
+    together(
+        database,
+        lambda db: repositories.seal(db, number, "hook_secret", after),
+        lambda db: reseal(db, ring, actor="ada"),
+    )
+    ring.retire()
+    found = await database.read(repositories.sealed, number, "hook_secret")
+    assert found is not None
+    assert ring.open(found, place=place) == Secret("after")

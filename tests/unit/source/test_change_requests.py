@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,10 @@ from fairway.model.errors import Conflict, FairwayError, Forbidden, NotFound, Un
 from fairway.model.events import RefUpdated
 from fairway.model.repository import RefRule
 from fairway.model.scope import SYSTEM
-from fairway.source import change_requests
 from fairway.source.change_requests import Wanted
 from fairway.store import audit
 from fairway.store.database import Database
 from fairway.testing.changeplace import SLUG, ChangePlace
-from fairway.testing.together import together
 
 
 @pytest.fixture(params=["simulated", "real"])
@@ -69,13 +66,6 @@ async def test_a_green_one_becomes_its_target_s_tip(place: ChangePlace, method: 
     await place.course.judge(event, "again")
     assert (await place.actions()).count("merged") == 1
     assert await code_of(place.merge()) == "change-request-merged"
-
-
-async def test_two_that_ask_for_the_same_at_once_get_the_same(place: ChangePlace) -> None:
-    new = {"source": "feature", "target": "main", "title": "a", "description": "", "author": "wim"}
-    create = partial(change_requests._create, repository_id=place.number, values=new)
-    one, two = together(place.database, create, create)
-    assert one.number == two.number == 1
 
 
 async def test_later_pushes_of_its_branch_are_tested_anew(place: ChangePlace) -> None:
