@@ -1,8 +1,9 @@
 """One leased stage, from its first step to its last word: the shell around `pipeline.progress`.
 
-What a step's end means is decided as soon as the engine says so; keeping its log's last bytes and
-reporting it go on beside the next step's start. The stage's own last word waits for all of them,
-and containers are removed only after it was heard.
+What a step's good end means is decided as soon as the engine says so; keeping its log's last bytes
+and reporting it go on beside the next step's start. A bad end is reported first: whoever takes over
+in between must not find steps that were skipped for a failure of which nothing is known. The
+stage's own last word waits for all of them, and containers are removed only after it was heard.
 """
 
 from __future__ import annotations

@@ -119,8 +119,8 @@ class StepRun:
         status = Status.FAILED if stage.past_deadline() else Status.CANCELLED
         error = f"{stage.halted()}; {problem}"
         result = Result(status=status, exit_code=progress.KILLED, error=error, stopped=clock.now())
-        await stage.settle(self._step, result)
         await stage.link.step(self._report(number, result, Findings()))
+        await stage.settle(self._step, result)
 
     async def _once(self, number: int, problem: str) -> str:
         """One attempt; returns why another one follows, or ""."""
@@ -137,12 +137,14 @@ class StepRun:
                 findings = await self._findings(result)
                 result = self._final(result, findings)
                 again = self._again(result, number)
-                if not again:
+                if not again and not result.status.bad:
                     await stage.settle(step, result)
                 await log.close()
             await begun
             if not again:
                 await stage.link.step(self._report(number, result, findings))
+                if result.status.bad:  # only now: a plugin that runs once more may well pass
+                    await stage.settle(step, result)
         return again
 
     async def _announce(self, number: int, problem: str) -> None:

@@ -144,6 +144,24 @@ class Deaf(MemoryDispatch):
         return call
 
 
+class Slow(MemoryDispatch):
+    """A system that takes its time over the ends of logs."""
+
+    def __init__(self, inner: MemoryDispatch) -> None:
+        self._inner = inner
+
+    def __getattribute__(self, name: str) -> Any:
+        inner = object.__getattribute__(self, "__dict__").get("_inner")
+        if name != "end_log":
+            return getattr(inner, name)
+
+        async def call(*args: Any, **more: Any) -> None:
+            await asyncio.sleep(10)
+            await inner.end_log(*args, **more)
+
+        return call
+
+
 class Closed(MemoryDispatch):
     """A system that lets nobody in."""
 
@@ -165,6 +183,26 @@ async def test_a_system_that_is_away_at_times_loses_nothing(seed: int) -> None:
     numbers = [*range(1, 2001), *range(1, 1001)]
     assert bench.log(1) == b"".join(b"%d\n" % number for number in numbers)
     assert ends(bench.dispatch.stages[1]) == {"s1": "passed", "s2": "failed"}
+
+
+async def test_no_step_is_skipped_for_a_failure_that_nobody_has_heard_of() -> None:
+    outcomes = iter((Unavailable("the registry is away"), PluginEnd()))
+
+    def act(_job: Any) -> PluginEnd:
+        end = next(outcomes)
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    bench = Bench(plugins={"docker": PluginStub(act)})
+    bench.dispatch.add(lease({"builtin": "docker"}, "echo used"))
+    async with bench.running(Slow(bench.dispatch)):
+        await asyncio.sleep(5)
+    bench.dispatch.release(1)
+    async with bench.running():
+        await bench.dispatch.ended()
+    assert ends(bench.dispatch.stages[1]) == {"s1": "passed", "s2": "passed"}
+    assert bench.log(2) == b"used\n"
 
 
 async def test_a_plugin_runs_in_place_of_a_container_and_its_images_are_used_by_name() -> None:
