@@ -15,6 +15,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -72,8 +73,11 @@ class Scale(Struct, frozen=True):
     selector: str = ""
 
 
-class Crd(Struct, frozen=True, kw_only=True):
-    """A kind of object that a cluster shall know. `fields` are `spec` and `status`."""
+class Crd(Struct, frozen=True, kw_only=True, eq=False):
+    """A kind of object that a cluster shall know. `fields` are `spec` and `status`.
+
+    Two of them are never the same: each is a constant of its module.
+    """
 
     kind: Kind
     fields: Fields
@@ -108,8 +112,11 @@ def _object(fields: Fields) -> Json:
     return {**made, "required": required} if required else made
 
 
+@cache
 def definition(crd: Crd) -> Json:
-    """The CustomResourceDefinition, marked as ours and with its content's digest."""
+    """The CustomResourceDefinition, marked as ours and with its content's digest; not to be
+    changed: it is made once.
+    """
     kind = crd.kind
     names: Json = {
         "plural": kind.plural,
