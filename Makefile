@@ -1,6 +1,6 @@
 # Fairway: `make demo` shows it, `make test` checks it. Both do all their own set-up.
 
-.PHONY: help demo demo-pipelines test lint unit lock wheel image native docs clean setup
+.PHONY: help demo test lint unit lock wheel image native docs clean setup
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -8,9 +8,6 @@ help: ## this list
 demo: ## a change goes to production and back, live in this terminal (DEMO_EXIT=1 stops it afterwards)
 	@test -x scripts/demo || { echo "error: this checkout has no scripts/demo yet" >&2; exit 1; }
 	@scripts/demo
-
-demo-pipelines: ## pipelines alone: three services from push to image and running site
-	@scripts/demo-pipelines
 
 test: ## every check; scripts/test NAME runs one suite
 	@scripts/test

@@ -1,7 +1,7 @@
-"""The two demos, live in the terminal, and what both stand on.
+"""The demo, live in the terminal: what it stands on, and in `voyage` what it tells.
 
-`voyage` is `make demo`: a change of a film site goes to production and back. `pipelines` is
-`make demo-pipelines`: three services from push to image, and a pipeline that deploys them itself.
+Three services of a film site go from push to running site by pipelines alone; then a change of it
+goes to production and back.
 """
 
 import fairwaydev  # noqa: F401 nobody inherits what the way in needed: it takes that away

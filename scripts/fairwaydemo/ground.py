@@ -182,9 +182,8 @@ class Ground:
         told = ""
         with self.screen.waiting("the cluster comes along"):
             while True:
-                parts = {one.name: one for one in self._components()}
-                wanted = [one for name, one in parts.items() if name in CLUSTER_PARTS]
-                if len(wanted) == len(CLUSTER_PARTS) and all(one.healthy for one in wanted):
+                wanted = self._parts()
+                if _stand(wanted):
                     break
                 why = "; ".join(one.reason or one.detail or one.state for one in wanted)
                 why = programs.progress(ROOT) or why or "not begun"
@@ -209,8 +208,17 @@ class Ground:
             else:
                 return
 
-    def _components(self) -> list[Component]:
-        return self.api.get("/components", Page[Component]).items
+    def clustered(self) -> bool:
+        """Whether the cluster and the gateway stand."""
+        return _stand(self._parts())
+
+    def _parts(self) -> list[Component]:
+        found = self.api.get("/components", Page[Component]).items
+        return [one for one in found if one.name in CLUSTER_PARTS]
+
+
+def _stand(parts: list[Component]) -> bool:
+    return len(parts) == len(CLUSTER_PARTS) and all(one.healthy for one in parts)
 
 
 def _items(text: str) -> list[dict[str, Any]]:

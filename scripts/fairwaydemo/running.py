@@ -18,7 +18,7 @@ from fairwaydemo.trouble import Trouble
 
 
 class Story(Protocol):
-    """One of the demos."""
+    """What the demo tells."""
 
     command: str  # how it is called: `make demo`
     screen: Screen

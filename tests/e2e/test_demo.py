@@ -57,6 +57,43 @@ def test_it_ends_well(shown: Shown) -> None:
     assert (shown.status, shown.wrong) == (0, []), shown.text[-8000:]
 
 
+def test_each_service_goes_from_push_to_candidate(shown: Shown) -> None:
+    builds = shown.facts["pipelines"]["builds"]
+    assert tuple(builds) == SERVICES
+    for build in builds.values():
+        assert build["status"] == "passed"
+        assert {image["candidate"] for image in build["images"]} == {"yes"}
+        assert build["notification"]["status"] == "success"
+
+
+def test_the_tag_candidate_is_the_image_and_never_its_test_stage(shown: Shown) -> None:
+    for service in ("ratings", "storefront"):
+        build = shown.facts["pipelines"]["builds"][service]
+        tags = {image["target"]: image["tags"] for image in build["images"]}
+        assert "candidate" in tags[""]
+        assert "candidate" not in tags["test"]
+
+
+def test_a_step_deploys_each_service_and_the_site_answers_through_the_gateway(shown: Shown) -> None:
+    found = shown.facts["pipelines"]
+    assert found["site"].startswith("http://webflix.localhost:")
+    assert f"{found['site']} shows its films" in shown.text
+    assert shown.text.count("deployed into the namespace webflix") >= len(SERVICES)
+    assert {name.split("-")[0] for name in found["pods"]} == {"database", *SERVICES}
+    assert found["tests_left"] == []
+
+
+def test_a_retry_of_one_step_carries_the_others_and_keeps_the_digest(shown: Shown) -> None:
+    first, again = (
+        shown.facts["pipelines"]["builds"]["storefront"],
+        shown.facts["pipelines"]["again"],
+    )
+    assert again["status"] == "passed"
+    assert "load" not in again["carried"]
+    assert {"unit", "image", "site"} <= set(again["carried"])
+    assert {one["digest"] for one in first["images"]} == {one["digest"] for one in again["images"]}
+
+
 def test_a_change_request_is_tested_whole_and_deploys_nothing(shown: Shown) -> None:
     found = shown.facts["change"]
     assert found["build"]["event"] == "pull_request"
@@ -132,6 +169,7 @@ def test_a_red_push_deploys_nothing_and_says_so(shown: Shown) -> None:
     assert all("the step api of the pipeline try" in one["reason"] for one in build["images"])
     assert (found["deployments"], found["unchanged"]) == (0, True)
     assert "failed" in found["chat"]
+    assert build["notification"]["status"] == "failure"
 
 
 def test_a_faulty_release_is_caught_at_its_first_step_and_reverted(shown: Shown) -> None:
@@ -167,6 +205,16 @@ def test_table_commands_git_and_cluster_agree_in_the_end(shown: Shown) -> None:
     assert len(end["agree"]) > 3 * len(SERVICES)
     assert all(end["agree"].values()), end["agree"]
     assert all(end["lists"][f"get {kind}"] for kind in ("releases", "deployments", "rollouts"))
+
+
+def test_a_table_tells_of_every_build(shown: Shown) -> None:
+    heads = [line for line in shown.text.splitlines() if "CANDIDATE" in line.split()]
+    assert [line.split() for line in heads] == [
+        ["COMMIT", "BUILD", "WHAT", "STATUS", "TIME", "DIGEST", "CANDIDATE"]
+    ]
+    rows = shown.text[shown.text.index(heads[0]) :].split("\n\n")[0]
+    for found in (shown.facts["pipelines"]["again"], shown.facts["red"]["build"]):
+        assert f"{found['service']}#{found['number']}" in rows
 
 
 def test_every_message_of_the_chat_was_said_once(shown: Shown) -> None:

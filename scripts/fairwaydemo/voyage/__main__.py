@@ -20,6 +20,7 @@ from fairwaydemo.voyage import (
     fault,
     onward,
     passwords,
+    pipelines,
     promise,
     red,
 )
@@ -28,7 +29,9 @@ from fairwaydemo.voyage.world import World
 Chapter = tuple[str, Callable[[World], None]]
 SET_UP: tuple[Chapter, ...] = (
     ("Fairway starts", begin.fairway),
-    ("The film site's first build, while the cluster comes along", begin.catalogue),
+    ("Pipelines alone: the first build, while the cluster comes along", pipelines.catalogue),
+    ("Two more services, and the site is live", pipelines.others),
+    ("One step again, on the kept workspace", pipelines.again),
     ("Who is who, and where things go", begin.company),
     ("The film site, as its visitors know it", begin.site),
 )

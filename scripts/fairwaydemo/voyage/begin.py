@@ -1,4 +1,4 @@
-"""Before the story: Fairway starts, and the film site comes to be as its users know it."""
+"""Before the story: Fairway starts, and delivers the film site as its users know it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ from pathlib import Path
 
 from fairway.client.wire.notify import Channel, ChannelSet, Rule, RuleSet
 from fairway.client.wire.release import Release
-from fairway.client.wire.repository import Repository, RepositoryChange, RepositoryCreate
+from fairway.client.wire.repository import Repository, RepositoryChange
 from fairway.client.wire.who import Organisation, OrganisationCreate
 from fairway.testing.slack import TOKEN
 from fairwaydemo.copies import EXAMPLES, at_home
 from fairwaydemo.ground import ORGANISATION, SERVICES, server_pid
 from fairwaydemo.trouble import Trouble
-from fairwaydemo.voyage import building, delivering
+from fairwaydemo.voyage import delivering, pipelines
 from fairwaydemo.voyage.world import World
 
 ENVIRONMENTS = 3
-ABOUT = {
-    "catalogue": "which films there are: Python over PostgreSQL",
-    "ratings": "what people think of them: Go, compiled in a multi-stage build",
-    "storefront": "the site: its assets built by esbuild, its pages by Python",
-}
+DELIVERED = RepositoryChange(
+    config_path=".drone.delivery.yml", settings={"required_checks": ["build", "try"]}
+)
 
 
 def fairway(world: World) -> None:
@@ -37,12 +35,6 @@ def fairway(world: World) -> None:
     screen.note("Ada may write code; Grace may decide what goes to production")
 
 
-def catalogue(world: World) -> None:
-    """The first service needs no cluster: its tests run beside a Compose file."""
-    _push(world, "catalogue")
-    world.ground.cluster()
-
-
 def company(world: World) -> None:
     """People, a chat, and the environments that one Delivery names."""
     ground, screen = world.ground, world.screen
@@ -50,6 +42,10 @@ def company(world: World) -> None:
     crew = ChannelSet(kind="slack", address="C0FILMS", secret=TOKEN, api=world.chat.api)
     ground.api.put("/channels/crew", crew, Channel)
     ground.api.put("/rules/everything", RuleSet(channel="crew"), Rule)
+    for name in SERVICES:
+        words = f"fairway repo set {world.copies[name].slug} --config-path {DELIVERED.config_path}"
+        screen.command(f'{words} -s required_checks=\'["build", "try"]\'')
+        ground.api.patch(f"/repos/{world.copies[name].slug}", DELIVERED, Repository)
     _environments(world)
     world.people.entrust()
     screen.note("dev, staging and production: three namespaces, each with a database of its own")
@@ -65,7 +61,7 @@ def _environments(world: World) -> None:
     ground.fairway("apply", "-f", setup / "setup.yaml")
     _secrets(world, setup / "secrets.sh")
     copy = world.copies["environments"]
-    _repository(world, copy.slug)
+    pipelines.repository(world, copy.slug)
     copy.begin("ada", world.people.ada.token)
     copy.git("push", "--quiet", "origin", "main")
     world.screen.command("fairway apply -f delivery/environments.yaml -f delivery/delivery.yaml")
@@ -95,35 +91,13 @@ def _secrets(world: World, script: Path) -> None:
 
 
 def site(world: World) -> None:
-    """The three services as they are today: built, released, and in production."""
-    builds = {name: world.first.get(name) or _push(world, name) for name in SERVICES}
-    releases = [delivering.released(world, name, number) for name, number in builds.items()]
+    """The three services as they are today: released, and in production."""
+    releases = [delivering.released(world, name, world.first[name]) for name in SERVICES]
     world.facts["begin"] = [delivering.plain(one) for one in releases]
     for release in releases:
         _approve(world, release)
         found = delivering.arrived(world, release, "production")
         delivering.tell_arrival(world, found, "the first of its kind there")
-
-
-def _push(world: World, name: str) -> int:
-    """The first push of a service; returns its build, which passed. Raises Trouble."""
-    world.screen.say(f"[bold]{name}[/]: {ABOUT[name]}")
-    copy = world.copies[name]
-    _repository(world, copy.slug)
-    needed = RepositoryChange(
-        config_path=".drone.delivery.yml", settings={"required_checks": ["build", "try"]}
-    )
-    world.ground.api.patch(f"/repos/{copy.slug}", needed, Repository)
-    copy.begin("ada", world.people.ada.token)
-    building.push(world, name)
-    made = building.must_pass(world, building.built(world, name, copy.head()))
-    world.first[name] = made.number
-    return made.number
-
-
-def _repository(world: World, slug: str) -> None:
-    made = RepositoryCreate(repository=slug, visibility="internal")
-    world.ground.api.post("/repos", made, Repository)
 
 
 def _approve(world: World, release: Release) -> None:

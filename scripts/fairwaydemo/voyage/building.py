@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fairway.client.wire.build import Build
@@ -12,33 +11,8 @@ from fairway.client.wire.system import Image
 from fairwaydemo.follow import follow, seconds
 from fairwaydemo.ground import ORGANISATION
 from fairwaydemo.trouble import Trouble
+from fairwaydemo.voyage.outcome import Outcome
 from fairwaydemo.voyage.world import World
-
-
-@dataclass
-class Outcome:
-    """What became of one build."""
-
-    service: str
-    number: int
-    event: str
-    status: str
-    commit: str
-    seconds: float
-    passed: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    images: list[dict[str, Any]] = field(default_factory=list)
-    companions: list[dict[str, str]] = field(default_factory=list)
-
-    @property
-    def image(self) -> dict[str, Any]:
-        """The image that a release would run."""
-        return next((one for one in self.images if not one["target"]), {})
-
-    def plain(self) -> dict[str, Any]:
-        """For the summary."""
-        return asdict(self)
 
 
 def push(world: World, service: str) -> None:
@@ -64,8 +38,8 @@ def built(world: World, service: str, commit: str, *, event: str = "push") -> Ou
     return outcome(world, service, number)
 
 
-def outcome(world: World, service: str, number: int) -> Outcome:
-    """Follow a build by its number, and tell what came of it."""
+def outcome(world: World, service: str, number: int, *, what: str = "") -> Outcome:
+    """Follow a build by its number, and tell what came of it; `what` it is, if not its event."""
     slug = f"{ORGANISATION}/{service}"
     build = follow(world.ground, slug, number)
     steps = [step for stage in build.stages for step in stage.steps if step.name != "clone"]
@@ -79,12 +53,16 @@ def outcome(world: World, service: str, number: int) -> Outcome:
         passed=[step.name for step in steps if step.status == "passed"],
         failed=[step.name for step in steps if step.status in ("failed", "errored")],
         skipped=[step.name for step in steps if step.status == "skipped"],
+        carried=[step.name for step in steps if step.carried],
         images=_judged(world, slug, number),
         companions=[
             {"image": one.image, "digest": one.digest, "origin": one.origin}
             for one in build.companions
         ],
+        notification=world.receiver.said(service, number),
+        what=what or build.event.replace("_", " "),
     )
+    world.outcomes.append(made)
     _sum_up(world, made)
     return made
 
@@ -121,6 +99,10 @@ def _sum_up(world: World, made: Outcome) -> None:
     screen.say(
         f"  {screen.mark(made.status)} [bold]{name} {made.status}[/] in {made.seconds:.1f} s"
     )
+    said = made.notification
+    if said:
+        words = f"{said['service']} #{said['build']}: {said['status']}"
+        screen.say(f"    the receiver got: [bold]{words}[/]")
     image = made.image
     if image:
         good = image["candidate"] == "yes"

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from fairway.client.wire.release import Dora, Environment
 from fairwaydemo.ground import ROOT
-from fairwaydemo.voyage import chat, delivering
+from fairwaydemo.voyage import chat, delivering, outcome
 from fairwaydemo.voyage.world import World
 
 AT_ONCE = 3
@@ -29,8 +29,10 @@ TOUCHED = (
 
 
 def tell(world: World) -> None:
-    """The table, and that everybody who is asked says the same."""
+    """The tables, and that everybody who is asked says the same."""
     screen = world.screen
+    screen.table(outcome.table(world.outcomes))
+    screen.say("")
     found = delivering.environments(world)
     screen.table(table(found))
     screen.command("fairway dora --env production --days 1")
@@ -146,6 +148,8 @@ def close(world: World, *, leave: bool) -> None:
     screen.say("Fairway goes on running. Look around:")
     screen.command(f"export FAIRWAY_CONTEXTS={ground.contexts} PATH=$PATH:{ROOT}/.venv/bin")
     for words in (
+        "fairway get builds",
+        "fairway get images --candidates",
         "fairway get envs",
         "fairway get deployments --env production",
         "fairway describe app catalogue-production",

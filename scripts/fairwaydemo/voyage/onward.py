@@ -8,6 +8,7 @@ from fairway.client.wire.build import Build
 from fairway.client.wire.common import Page
 from fairwaydemo.follow import seconds
 from fairwaydemo.voyage import building, delivering
+from fairwaydemo.voyage.outcome import Outcome
 from fairwaydemo.voyage.world import World
 
 
@@ -57,7 +58,7 @@ def _builds_of(world: World, commit: str) -> int:
     return sum(one.after == commit for one in found)
 
 
-def _scanned(world: World, made: building.Outcome) -> None:
+def _scanned(world: World, made: Outcome) -> None:
     """The report on the candidate: shown, never a verdict."""
     screen = world.screen
     name = f"{made.image['repository_name']}@{made.image['digest']}"

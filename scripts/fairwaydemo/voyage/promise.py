@@ -12,6 +12,7 @@ ROW = ["unit", "test-image", "unit-in-image", "image", "api", "load"]
 def broken(facts: Facts) -> list[str]:
     """What is not as it was promised, a sentence each."""
     parts = (
+        _pipelines,
         _change,
         _candidate,
         _bluegreen,
@@ -24,6 +25,26 @@ def broken(facts: Facts) -> list[str]:
         _end,
     )
     return [sentence for part in parts for sentence in part(facts)]
+
+
+def _pipelines(facts: Facts) -> Iterator[str]:
+    found = facts["pipelines"]
+    for name, build in found["builds"].items():
+        if {one["candidate"] for one in build["images"]} != {"yes"}:
+            yield f"{name} has images that are no candidates"
+        if build["notification"].get("status") != "success":
+            yield f"nobody was told of the success of {name}#{build['number']}"
+    again, first = found["again"], found["builds"]["storefront"]
+    if "site" not in again["carried"] or "load" in again["carried"]:
+        yield f"the retry carried {again['carried']}"
+    if _digests(again) != _digests(first):
+        yield f"the retry has other images: {_digests(again)}, not {_digests(first)}"
+    if found["tests_left"]:
+        yield f"namespaces of test environments are left: {found['tests_left']}"
+
+
+def _digests(build: Facts) -> set[str]:
+    return {one["digest"] for one in build["images"]}
 
 
 def _change(facts: Facts) -> Iterator[str]:
@@ -101,6 +122,8 @@ def _red(facts: Facts) -> Iterator[str]:
         yield "the red push made a candidate"
     if found["deployments"] or not found["unchanged"]:
         yield f"the red push caused {found['deployments']} deployments"
+    if build["notification"].get("status") != "failure":
+        yield f"the receiver got of the red push: {build['notification']}"
     if "failed" not in found["chat"]:
         yield f"of the red push the chat says: {found['chat']}"
 

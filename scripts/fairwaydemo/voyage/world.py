@@ -1,5 +1,5 @@
-"""Everything that the story has: a Fairway, people with their working copies, visitors, a chat;
-and what came of it so far.
+"""Everything that the story has: a Fairway, people with their working copies, visitors, a chat,
+a receiver of notifications; and what came of it so far.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from fairwaydemo.ground import SERVICES, Ground
 from fairwaydemo.screen import Screen
 from fairwaydemo.trouble import Trouble
 from fairwaydemo.voyage import chat
+from fairwaydemo.voyage.outcome import Outcome
 from fairwaydemo.voyage.people import People
+from fairwaydemo.voyage.receiver import Receiver
 from fairwaydemo.voyage.visitors import Visitors
 
 PATIENCE_S = 900.0
@@ -30,8 +32,10 @@ class World:
         self.people = People(self.ground)
         self.chat = chat.Chat(self.ground.folder)
         self.copies = {name: Copy(self.ground, name) for name in (*SERVICES, "environments")}
+        self.receiver = Receiver(self.ground.folder)
         self.facts: dict[str, Any] = {}
-        self.first: dict[str, int] = {}  # service -> its first build
+        self.first: dict[str, int] = {}  # service -> the build of its first release
+        self.outcomes: list[Outcome] = []  # of every build that was followed
         self._visitors: Visitors | None = None
         self._listens: set[str] = set()
         self._last = ""

@@ -1,1 +1,0 @@
-"""`make demo-pipelines`: three pushes, each from unit tests to a candidate and a running site."""
