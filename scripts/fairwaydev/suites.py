@@ -69,6 +69,11 @@ SUITES: dict[str, Suite] = {
         ("postgres", "docker"),
         also=("-n2", "-m", "postgres", "tests/unit"),
     ),
+    "gateway-api": Suite(
+        "the Gateway API's own conformance suite",
+        ("tests/gateway_api",),
+        ("docker", "kubernetes", "native"),
+    ),
     "oci": Suite(
         "the OCI distribution specification",
         ("tests/oci",),
@@ -104,11 +109,6 @@ SUITES: dict[str, Suite] = {
         ("tests/delivery",),
         ("clients", "postgres", "native", "oracles"),
     ),
-    "gateway-api": Suite(
-        "the Gateway API's own conformance suite",
-        ("tests/gateway_api",),
-        ("docker", "kubernetes", "native"),
-    ),
 }
 
 _AT_ONCE = 3 if (os.cpu_count() or 1) > 1 else 1
@@ -116,8 +116,8 @@ _SHARED = frozenset({"docker", "postgres"})  # one for all suites; the rest each
 # These keep every core busy by themselves, one after another; they are what a person waits for.
 _WHOLE_MACHINE = ("lint", "unit", "simulation", "compat")
 # The others wait for much: three beside each other keep two cores busy. The longest are begun
-# first, so that none ends long after all.
-_LONGEST = ("kubernetes", "e2e", "protocol", "delivery", "native")  # native: without warm caches
+# first, so that none ends long after all (native is one of them without warm caches).
+_LONGEST = ("kubernetes", "e2e", "delivery", "protocol", "native", "contract", "crash")
 
 
 @dataclass
