@@ -135,9 +135,10 @@ def _noted(settings: Settings) -> list[str]:
 
 
 def _registries(settings: Settings) -> list[str]:
-    """The names that our registry has had: one port was a flag of one start, maybe."""
-    noted = _words(settings.data / "run" / "registries")
-    return [*dict.fromkeys([*noted, settings.registry_name])]
+    """The names that our registry has had, as each start noted them: a port may be a flag of one
+    start. What the settings say now is maybe another's, who has the usual port.
+    """
+    return _words(settings.data / "run" / "registries")
 
 
 def _words(path: Path) -> list[str]:

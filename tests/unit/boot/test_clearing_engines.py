@@ -16,7 +16,8 @@ def test_image_names_of_every_port_that_a_start_was_given_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ports = (18480, 18481)
-    names = [f"127.0.0.1:{port}/films/app:1" for port in ports] + ["busybox:latest"]
+    another = f"{load(tmp_path).registry_name}/films/app:1"  # somebody's who has the usual port
+    names = [f"127.0.0.1:{port}/films/app:1" for port in ports] + ["busybox:latest", another]
     removed: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
