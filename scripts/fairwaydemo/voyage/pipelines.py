@@ -89,10 +89,15 @@ def _visit(world: World) -> None:
     pods = ground.fairway("kubectl", "get", "pods", "--namespace", ORGANISATION, "--output", "name")
     names = pods.replace("pod/", "").split()
     screen.note(f"in the namespace {ORGANISATION}: {', '.join(names)}")
-    left = ground.fairway("kubectl", "get", "namespaces", "--output", "name").split()
-    tests = [name for name in left if name.startswith("namespace/env-")]
-    screen.note(f"namespaces of test environments that are left: {len(tests)}")
-    world.facts["pipelines"] = {"site": address, "pods": names, "tests_left": tests}
+    world.wait("the test environments are gone", lambda: not _environments(ground) or None)
+    screen.note("namespaces of test environments that are left: 0")
+    world.facts["pipelines"] = {"site": address, "pods": names}
+
+
+def _environments(ground: Ground) -> list[str]:
+    """Namespaces of test environments: they go by themselves, a moment after their build."""
+    names = ground.fairway("kubectl", "get", "namespaces", "--output", "name").split()
+    return [name for name in names if name.startswith("namespace/env-")]
 
 
 def _page(ground: Ground, address: str) -> str:

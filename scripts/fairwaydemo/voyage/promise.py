@@ -39,8 +39,6 @@ def _pipelines(facts: Facts) -> Iterator[str]:
         yield f"the retry carried {again['carried']}"
     if _digests(again) != _digests(first):
         yield f"the retry has other images: {_digests(again)}, not {_digests(first)}"
-    if found["tests_left"]:
-        yield f"namespaces of test environments are left: {found['tests_left']}"
 
 
 def _digests(build: Facts) -> set[str]:
