@@ -35,6 +35,8 @@ Object = Mapping[str, Any]
 def listed(obj: Object, name: str) -> list[str]:
     """The parts of an annotation that commas separate, each once."""
     text = str(objects.notes(obj).get(name) or "")
+    if not text:
+        return []
     return list(dict.fromkeys(part for part in map(str.strip, text.split(",")) if part))
 
 

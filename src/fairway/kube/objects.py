@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from fairway.kube.kind import Json, Key, Kind
 
+_DEEP: Final = (dict, list)
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -50,9 +51,11 @@ def deleting(obj: Mapping[str, Any]) -> bool:
 def copy(value: Any) -> Any:
     """A deep copy of JSON: what comes from a cache is shared and must not be changed in place."""
     if isinstance(value, dict):
-        return {name: copy(each) for name, each in value.items()}
+        return {
+            name: copy(each) if isinstance(each, _DEEP) else each for name, each in value.items()
+        }
     if isinstance(value, list):
-        return [copy(each) for each in value]
+        return [copy(each) if isinstance(each, _DEEP) else each for each in value]
     return value
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 from msgspec import Struct
@@ -96,6 +97,7 @@ def _message(rule: Rule, value: Any) -> str:
     return _NOT_YET
 
 
+@cache  # the rules are constants
 def _parts(path: str) -> tuple[str, ...]:
     """`a.b[].c` → a, b, [], c."""
     return tuple(part for part in path.replace("[]", ".[]").split(".") if part)

@@ -20,6 +20,7 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "object": (dict,),
     "array": (list,),
 }
+_DEEP: Final = (dict, list)  # what is descended into; most values are neither
 
 
 class Wrong(Struct, frozen=True):
@@ -34,15 +35,15 @@ def unknown(value: Any, schema: Json, path: str = "") -> Iterator[str]:
     """The paths of fields that the schema does not know."""
     if isinstance(value, list):
         for number, one in enumerate(value):
-            yield from unknown(one, schema.get("items") or {}, f"{path}[{number}]")
+            if isinstance(one, _DEEP):
+                yield from unknown(one, schema.get("items") or {}, f"{path}[{number}]")
     elif isinstance(value, dict) and not is_free(schema):
         for name, one in value.items():
-            at = f"{path}.{name}" if path else name
             below = child(schema, name)
             if below is None:
-                yield at
-            else:
-                yield from unknown(one, below, at)
+                yield f"{path}.{name}" if path else name
+            elif isinstance(one, _DEEP):
+                yield from unknown(one, below, f"{path}.{name}" if path else name)
 
 
 def pruned(value: Any, schema: Json) -> Any:
@@ -57,7 +58,7 @@ def pruned(value: Any, schema: Json) -> Any:
     for name, one in value.items():
         below = child(schema, name)
         if below is not None and one is not None:
-            found[name] = pruned(one, below)
+            found[name] = pruned(one, below) if isinstance(one, _DEEP) else one
     return found
 
 
@@ -74,7 +75,10 @@ def defaulted(value: Any, schema: Json) -> Any:
         return value if is_free(inner) else [defaulted(one, inner) for one in value]
     if not isinstance(value, dict) or is_free(schema):
         return value
-    found = {name: defaulted(one, child(schema, name) or {}) for name, one in value.items()}
+    found = {
+        name: defaulted(one, child(schema, name) or {}) if isinstance(one, _DEEP) else one
+        for name, one in value.items()
+    }
     for name, below in (schema.get("properties") or {}).items():
         if name not in found and "default" in below:
             found[name] = below["default"]
@@ -105,7 +109,9 @@ def _inside(value: Any, schema: Json, path: str) -> Iterator[Wrong]:
             if name not in value:
                 yield Wrong(f"{path}.{name}".lstrip("."), "Required value", "FieldValueRequired")
         for name, one in value.items():
-            yield from _values(one, child(schema, name) or {}, f"{path}.{name}".lstrip("."))
+            below = child(schema, name) or {}
+            if isinstance(one, _DEEP) or _wrong(one, below):
+                yield from _values(one, below, f"{path}.{name}".lstrip("."))
     elif isinstance(value, list):
         for number, one in enumerate(value):
             yield from _values(one, schema.get("items") or {}, f"{path}[{number}]")

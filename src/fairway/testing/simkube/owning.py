@@ -57,10 +57,7 @@ def fields(obj: Json, schema: Json) -> dict[Path, Any]:
 
 def _walk(value: Any, schema: Json, path: Path) -> Iterator[tuple[Path, Any]]:
     if isinstance(value, dict) and not is_whole(schema):
-        if not value and path:
-            yield path, value
-        for name, one in value.items():
-            yield from _walk(one, child(schema, name) or OPEN, (*path, name))
+        yield from _inside(value, schema, path)
     elif isinstance(value, list) and keys(schema):
         for one in value:
             at = (*path, ("k", item_key(one, keys(schema), schema)))
@@ -71,6 +68,16 @@ def _walk(value: Any, schema: Json, path: Path) -> Iterator[tuple[Path, Any]]:
             yield (*path, ("v", one)), one
     else:
         yield path, value
+
+
+def _inside(value: Json, schema: Json, path: Path) -> Iterator[tuple[Path, Any]]:
+    if not value and path:
+        yield path, value
+    for name, one in value.items():
+        if isinstance(one, dict | list):
+            yield from _walk(one, child(schema, name) or OPEN, (*path, name))
+        else:
+            yield (*path, name), one
 
 
 def applied(

@@ -267,8 +267,8 @@ def is_open(schema: Json) -> bool:
 
 def is_free(schema: Json) -> bool:
     """Whether nothing is known of what is in it."""
-    known = ("properties", "additionalProperties", "items")
-    return is_open(schema) and not any(name in schema for name in known)
+    known = "properties" in schema or "additionalProperties" in schema or "items" in schema
+    return not known and is_open(schema)
 
 
 def keys(schema: Json) -> tuple[str, ...]:
