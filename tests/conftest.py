@@ -96,6 +96,26 @@ def postgres_url(worker_id: str) -> Iterator[str]:
     server.close()
 
 
+# TRUNCATE makes every table and every index a new file: a third of a second, and most are empty.
+EMPTY = """
+DO $$
+DECLARE one record;
+BEGIN
+    SET LOCAL session_replication_role = replica;  -- no foreign key is looked at
+    FOR one IN SELECT oid::regclass AS name FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+    LOOP
+        EXECUTE 'DELETE FROM ' || one.name;
+    END LOOP;
+    FOR one IN SELECT format('%I.%I', schemaname, sequencename)::regclass AS name
+        FROM pg_sequences WHERE last_value IS NOT NULL
+    LOOP
+        PERFORM setval(one.name, 1, false);
+    END LOOP;
+END $$
+"""
+
+
 @pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An empty database: on SQLite, and on PostgreSQL where a test server is named."""
@@ -105,7 +125,6 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         opened: Database = QuickDatabase(sqlite_url(path))
     else:
         opened = QuickDatabase(request.getfixturevalue("postgres_url"))
-        names = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
-        opened.write_now(lambda db: db.execute(text(f"TRUNCATE {names} RESTART IDENTITY")))
+        opened.write_now(lambda db: db.execute(text(EMPTY)))
     yield opened
     opened.close()
