@@ -1,7 +1,7 @@
 """scripts/test [SUITE...] [pytest's options]: runs suites and sets up what they need.
 
 Without a name: all of them, those that keep every core busy one by one, then the others three at
-a time. Options after the names go to pytest:
+a time with `compat` in what they leave idle. Options after the names go to pytest:
 `scripts/test unit -k queue`, `scripts/test simulation --seeds 1000`; `--jobs N` before the names
 says how many run at once. The last line is `N passed, N failed`.
 """
@@ -114,7 +114,8 @@ SUITES: dict[str, Suite] = {
 _AT_ONCE = 3 if (os.cpu_count() or 1) > 1 else 1
 _SHARED = frozenset({"docker", "postgres"})  # one for all suites; the rest each finds by itself
 # These keep every core busy by themselves, one after another; they are what a person waits for.
-_WHOLE_MACHINE = ("lint", "unit", "simulation", "compat")
+_WHOLE_MACHINE = ("lint", "unit", "simulation")
+_FILL = ("compat",)  # in what the others leave idle
 # The others wait for much: three beside each other keep two cores busy. The longest are begun
 # first, so that none ends long after all (native is one of them without warm caches).
 _LONGEST = ("kubernetes", "e2e", "delivery", "protocol", "native", "contract", "crash")
@@ -356,7 +357,7 @@ def _side_by_side(asked: Asked, services: Services, done: Callable[[Result], Non
     for names, count in in_turn(asked.names, asked.jobs):
         # Who chooses tests chooses from whole suites: a part may have none of them.
         parts = {name: (name, []) for name in names} if asked.extra else in_parts(names)
-        lanes.run(lanes.Plan([*parts], count, command, prepare, ready, ended))
+        lanes.run(lanes.Plan([*parts], count, command, prepare, ready, ended, _FILL))
 
 
 def _run(asked: Asked, results: list[Result]) -> None:

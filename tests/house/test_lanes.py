@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # As a suite's own process: it says something twice, and leaves its word unless told otherwise.
 SUITE = """
-import json, sys, time
+import json, os, sys, time
 from pathlib import Path
 name, report, folder = sys.argv[1:]
 beside, meeting = {"one": "two", "two": "one"}.get(name), Path(folder)
@@ -27,6 +28,7 @@ print(name, "begins", flush=True)
 while beside and not (meeting / beside).exists():
     time.sleep(0.01)
 print(name, "ends [ 50%]", flush=True)
+print(name, "is polite:", os.nice(0), flush=True)
 if name != "silent":
     Path(report).write_text(json.dumps({"suite": name, "passed": 2}))
 """
@@ -70,7 +72,9 @@ class Run:
         self.begun: list[str] = []
         self.words: dict[str, Any] = {}
 
-    def __call__(self, *names: str, count: int = 2, late: str = "") -> None:
+    def __call__(
+        self, *names: str, count: int = 2, late: str = "", fill: tuple[str, ...] = ()
+    ) -> None:
         def command(name: str, report: Path) -> list[str | Path]:
             return [sys.executable, "-c", SUITE, name, report, self.folder]
 
@@ -79,7 +83,7 @@ class Run:
             return {}
 
         plan = self.lanes.Plan(
-            names, count, command, prepare, lambda name: name != late, self.words.__setitem__
+            names, count, command, prepare, lambda name: name != late, self.words.__setitem__, fill
         )
         self.lanes.run(plan)
 
@@ -94,6 +98,17 @@ def test_two_run_at_once_and_each_is_shown_whole(
     for name in ("one", "two", "three"):
         assert lines.index(f"{name} ends [ 50%]") == lines.index(f"{name} begins") + 1
         assert lines.index(f"==> {name} has begun") < lines.index(f"{name} begins")
+
+
+def test_what_fills_is_not_counted_and_leaves_others_their_share(
+    lanes: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(lanes, tmp_path)
+    run("one", "two", count=1, fill=("two", "absent"))  # the two wait for each other
+    assert (run.begun, sorted(run.words)) == (["two", "one"], ["one", "two"])
+    said = re.findall(r"(\w+) is polite: (\d+)", capfd.readouterr().out)
+    polite = {name: int(number) for name, number in said}
+    assert polite["two"] > polite["one"]
 
 
 def test_what_is_not_ready_is_begun_last(lanes: ModuleType, tmp_path: Path) -> None:
@@ -168,9 +183,10 @@ def test_suites_beside_each_other_are_found_and_counted(
     assert (first.names, first.count) == ([*suites._WHOLE_MACHINE], 1)
     long = "e2e, the long ones"
     assert sorted([*first.names, *plan.names]) == sorted([*suites.SUITES, long])
-    assert [name for name in plan.names if name != long][: len(suites._LONGEST)] == [
-        *suites._LONGEST
-    ]
+    assert plan.fill == suites._FILL
+    assert [name for name in plan.names if name not in {long, *plan.fill}][
+        : len(suites._LONGEST)
+    ] == [*suites._LONGEST]
     assert [one.suite for one in results if not one.good] == ["unit"]
     command = [str(word) for word in plan.command("oci", Path("report"))]
     asked = suites._arguments(command[command.index("fairwaydev.suites") + 1 :])
