@@ -7,11 +7,13 @@ A wrong password costs time: after `FREE` in a row, each next try waits twice as
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import secrets
 from typing import Final
+from weakref import WeakValueDictionary
 
 from msgspec import Struct
 from sqlalchemy import Connection
@@ -36,6 +38,7 @@ LONGEST_S: Final = 900
 SESSION_S: Final = 30 * 86_400  # how long a token that a password made holds
 _COST: Final = (2**15, 8, 3)
 _MEMORY: Final = 64 * 1024 * 1024
+_turns: Final[WeakValueDictionary[str, asyncio.Lock]] = WeakValueDictionary()  # by login
 
 
 class _Found(Struct, frozen=True):
@@ -83,9 +86,17 @@ def wait_s(password: Password, now: int) -> float:
 async def sign_in(database: Database, login: str, password: Secret, *, name: str) -> Minted:
     """A token of a session's length, with all that the user may do, for a right password.
 
+    Tries for one user follow one another: those that come at once do not pass the pause together.
+
     Raises `Unauthenticated` (code `bad-password`; the same for an unknown user), or `Busy` (code
     `too-many-passwords`): to be tried again after what its remedy says.
     """
+    turn = _turns.setdefault(login, asyncio.Lock())
+    async with turn:
+        return await _try(database, login, password, name)
+
+
+async def _try(database: Database, login: str, password: Secret, name: str) -> Minted:
     found = await database.read(_find, login)
     if found is not None and (pause := wait_s(found.password, clock.now())) > 0:
         raise Busy(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from fairway.access import passwords
@@ -77,6 +79,19 @@ async def test_many_wrong_passwords_hold_up_even_the_right_one_and_tokens_hold_o
     with pytest.raises(Busy) as told:
         await passwords.sign_in(database, "wim", GOOD, name="desk")
     assert told.value.code == "too-many-passwords"
+
+
+async def test_wrong_passwords_that_come_at_once_do_not_pass_the_pause_together(
+    world: People, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wim = await world.identity("wim")
+    await passwords.change(database, wim, "wim", password=GOOD, current=Secret(""))
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
+    wrong = Secret("wrong password")
+    tries = [passwords.sign_in(database, "wim", wrong, name="desk") for _ in range(20)]
+    ends = await asyncio.gather(*tries, return_exceptions=True)
+    assert [type(end) for end in ends] == [Unauthenticated] * passwords.FREE + [Busy] * 15
 
 
 async def test_an_inactive_user_cannot_sign_in(world: People, database: Database) -> None:
